@@ -1,0 +1,138 @@
+package localdb
+
+import (
+	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
+)
+
+// Format is the version of the data directory's form.
+const Format = 1
+
+// Store is a store as the agent holds it.
+type Store struct {
+	ID       sitesync.StoreID  `json:"id"`
+	Code     string            `json:"code"`
+	Name     string            `json:"name"`
+	Tags     []string          `json:"tags,omitempty"`
+	Epoch    sitesync.Epoch    `json:"epoch"`
+	Phase    sitesync.Phase    `json:"phase"`
+	Handover uint64            `json:"handover,omitempty"`
+	To       string            `json:"to,omitempty"`   // site that gets it, of draining and released
+	Since    sitesync.Time     `json:"since"`          // when Phase began, by this device's clock
+	Loaded   sitesync.Epoch    `json:"loaded"`         // the epoch the hub confirmed it may write in
+	Outbox   Outbox            `json:"outbox"`         // of Epoch
+	Past     []Outbox          `json:"past,omitempty"` // of former epochs, while something waits there
+	Cursor   wire.Cursor       `json:"cursor"`
+	Resync   *Resync           `json:"resync,omitempty"`
+	Blocked  *sitesync.Problem `json:"blocked,omitempty"` // nothing of it is pushed or pulled
+	Records  int64             `json:"records"`
+	Bytes    int64             `json:"bytes"`
+	Digest   sitesync.Digest   `json:"digest"`
+	Refused  uint64            `json:"refused"` // changes in quarantine at the hub
+}
+
+// Outbox is the state of an epoch's queue: 1..Confirmed are settled,
+// Confirmed+1..Last wait.
+type Outbox struct {
+	Epoch          sitesync.Epoch `json:"epoch"`
+	Confirmed      uint64         `json:"confirmed"`
+	ConfirmedChain sitesync.Chain `json:"confirmedChain"`
+	Last           uint64         `json:"last"`
+	LastChain      sitesync.Chain `json:"lastChain"`
+}
+
+// Queued is how many changes wait.
+func (o *Outbox) Queued() uint64 { return o.Last - o.Confirmed }
+
+// Resync is how far the full-data delivery of an epoch has come.
+type Resync struct {
+	Epoch   sitesync.Epoch `json:"epoch"`
+	Head    wire.Cursor    `json:"head"` // the manifest's; zero before it
+	After   wire.Key       `json:"after"`
+	Records uint64         `json:"records"` // arrived
+	Total   uint64         `json:"total"`
+	Scanned bool           `json:"scanned"` // every chunk has arrived
+	Blank   bool           `json:"blank"`   // the store was empty when it began: nothing can be in the way
+}
+
+// Queued is how many changes of the store wait, of all epochs.
+func (s *Store) Queued() uint64 {
+	n := s.Outbox.Queued()
+	for i := range s.Past {
+		n += s.Past[i].Queued()
+	}
+	return n
+}
+
+// Writable tells why the application may not write, nil when it may.
+func (s *Store) Writable() error {
+	switch {
+	case s.Phase == sitesync.PhaseActive && s.Loaded == s.Epoch:
+		return nil
+	case s.Phase == sitesync.PhaseDraining:
+		return sitesync.Errorf(sitesync.CodeStoreMoving, "change it at that site from now on; what was written here is being sent",
+			"the store %s is moving to %s since %s", s.Code, orAnother(s.To), s.Since.Format(sitesync.TimeFormat))
+	case s.Phase == sitesync.PhaseReleased:
+		return sitesync.Errorf(sitesync.CodeStoreReleased, "change it at that site, or ask the hub's operator to move it back",
+			"the store %s moved to %s at %s", s.Code, orAnother(s.To), s.Since.Format(sitesync.TimeFormat))
+	case s.Phase == sitesync.PhaseActive:
+		return sitesync.Errorf(sitesync.CodeStoreLoading, "ask the hub's operator to look at this site",
+			"this device holds no confirmed copy of the store %s, so it is read-only", s.Code)
+	default:
+		return sitesync.Errorf(sitesync.CodeStoreLoading, "try again when the status shows it as active; what has arrived can be read",
+			"the store %s is still arriving at this site", s.Code)
+	}
+}
+
+func orAnother(site string) string {
+	if site == "" {
+		return "another site"
+	}
+	return site
+}
+
+// outbox finds the queue of an epoch.
+func (s *Store) outbox(epoch sitesync.Epoch) *Outbox {
+	if s.Outbox.Epoch == epoch {
+		return &s.Outbox
+	}
+	for i := range s.Past {
+		if s.Past[i].Epoch == epoch {
+			return &s.Past[i]
+		}
+	}
+	return nil
+}
+
+// waits reports whether change n of an epoch is not settled yet.
+func (s *Store) waits(epoch sitesync.Epoch, n uint64) bool {
+	o := s.outbox(epoch)
+	return n != 0 && o != nil && n > o.Confirmed
+}
+
+// dropEmptyPast forgets the queues of former epochs that have run empty.
+func (s *Store) dropEmptyPast() {
+	kept := s.Past[:0]
+	for _, o := range s.Past {
+		if o.Queued() > 0 {
+			kept = append(kept, o)
+		}
+	}
+	s.Past = kept
+}
+
+// clone gives a copy that shares nothing a caller could change.
+func (s *Store) clone() Store {
+	c := *s
+	c.Past = append([]Outbox(nil), s.Past...)
+	c.Tags = append([]string(nil), s.Tags...)
+	if s.Resync != nil {
+		r := *s.Resync
+		c.Resync = &r
+	}
+	if s.Blocked != nil {
+		p := *s.Blocked
+		c.Blocked = &p
+	}
+	return c
+}

@@ -1,0 +1,182 @@
+package localdb
+
+import (
+	"sitesync/shared/kv"
+	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
+)
+
+// Write is one change that the application asks for.
+type Write struct {
+	Op     sitesync.Op
+	Table  string
+	ID     string
+	Data   []byte // without surrounding blanks; the database keeps the slice
+	Match  string // ETag the record must have; "*": it must exist; "": no condition
+	Absent bool   // the record must not exist
+}
+
+// Written tells what became of a Write.
+type Written struct {
+	Result Result
+	Epoch  sitesync.Epoch
+	N      uint64 // 0 when nothing changed
+	ETag   string // of the data; of a delete, that of the data deleted
+}
+
+// Result says how a record changed.
+type Result uint8
+
+const (
+	Created   Result = 1
+	Changed   Result = 2
+	Unchanged Result = 3
+	Deleted   Result = 4
+)
+
+// WriteLimit is how much one call of Write takes at most: bytes of changes (as
+// Change.Size counts) and their number. A single record within
+// sitesync.MaxRecord always fits.
+func (d *DB) WriteLimit() (bytes, changes int) {
+	limit, entries := d.kv.Limit()
+	// Each change is written twice, as record and as outbox entry. Large values
+	// count little against the limit, so a large record alone is no problem.
+	return int(limit)/2 - 64<<10, min(int(entries)/2-8, 2000)
+}
+
+// Write makes changes to one store, all or none. When it returns nil they are
+// durable here and queued for the hub. A put of the data that is there already
+// changes nothing. Errors: no_such_store, store_moving, store_loading,
+// store_released, changed (a condition does not hold), not_found (a delete),
+// disk_full, and those of Change.Check. An error of one of several changes
+// carries its 1-based place as Line.
+func (d *DB) Write(store sitesync.StoreID, writes []Write) ([]Written, error) {
+	for i := range writes {
+		w := &writes[i]
+		c := sitesync.Change{Op: w.Op, Table: w.Table, ID: w.ID, Data: w.Data}
+		if err := c.Check(); err != nil {
+			return nil, atPlace(err, i, len(writes))
+		}
+	}
+	var out []Written
+	err := d.change(store, func(tx *kv.Tx, s *Store) ([]Event, error) {
+		if err := s.Writable(); err != nil {
+			return nil, err
+		}
+		b := batch{tx: tx, store: s, hasher: sitesync.NewHasher()}
+		out = make([]Written, 0, len(writes))
+		for i := range writes {
+			written, err := b.write(&writes[i])
+			if err != nil {
+				return nil, atPlace(err, i, len(writes))
+			}
+			out = append(out, written)
+		}
+		return b.events, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// atPlace numbers the error of one of several changes.
+func atPlace(err error, i, of int) error {
+	if e := sitesync.AsError(err); e != nil && of > 1 {
+		return e.AtLine(i + 1)
+	}
+	return err
+}
+
+// batch is a run of changes to one store in one transaction.
+type batch struct {
+	tx     *kv.Tx
+	store  *Store
+	hasher *sitesync.Hasher
+	events []Event
+}
+
+func (b *batch) write(w *Write) (Written, error) {
+	s := b.store
+	key := wire.Key{Table: w.Table, ID: w.ID}
+	old, existed, err := b.record(key)
+	if err != nil {
+		return Written{}, err
+	}
+	if err := w.check(old, existed); err != nil {
+		return Written{}, err
+	}
+	out := Written{Epoch: s.Epoch, ETag: sitesync.ETag(w.Data)}
+	switch {
+	case w.Op == sitesync.OpDelete:
+		out.Result, out.ETag = Deleted, sitesync.ETag(old.data)
+	case !existed:
+		out.Result = Created
+	case string(old.data) == string(w.Data):
+		out.Result = Unchanged
+		return out, nil
+	default:
+		out.Result = Changed
+	}
+	e := entry{change: sitesync.Change{Op: w.Op, Table: w.Table, ID: w.ID, Data: w.Data}}
+	hash := b.hasher.Record(w.Table, w.ID, w.Data)
+	o := &s.Outbox
+	o.Last++
+	o.LastChain = b.hasher.Next(o.LastChain, &e.change, hash)
+	e.chain, out.N = o.LastChain, o.Last
+	b.tx.Set(outboxKey(s.ID, s.Epoch, o.Last), e.bytes())
+	b.put(key, record{op: w.Op, epoch: s.Epoch, n: o.Last, data: w.Data}, hash, old, existed)
+	b.event(w.Op, key, out.ETag, true)
+	return out, nil
+}
+
+func (w *Write) check(old record, existed bool) error {
+	if w.Op == sitesync.OpDelete && !existed {
+		return sitesync.Errorf(sitesync.CodeNotFound, "list the table to see its records", "there is no record %q in table %q", w.ID, w.Table)
+	}
+	if w.Absent && existed {
+		return sitesync.Errorf(sitesync.CodeChanged, "read it, then write with If-Match", "the record %q exists already", w.ID)
+	}
+	if w.Match == "" || existed && (w.Match == "*" || w.Match == sitesync.ETag(old.data)) {
+		return nil
+	}
+	return sitesync.Errorf(sitesync.CodeChanged, "read the record again and decide anew", "the record %q is no longer the version you read", w.ID)
+}
+
+// record reads a record; existed is false for one that is deleted.
+func (b *batch) record(key wire.Key) (r record, existed bool, err error) {
+	value, ok, err := b.tx.Get(recordKey(b.store.ID, key))
+	if err != nil || !ok {
+		return record{}, false, err
+	}
+	r, err = parseRecord(value)
+	return r, r.live(), err
+}
+
+// put replaces a record and keeps the store's sums right. hash is that of the
+// new data and not used by a delete.
+func (b *batch) put(key wire.Key, r record, hash sitesync.Hash, old record, existed bool) {
+	s := b.store
+	if existed {
+		s.Records--
+		s.Bytes -= int64(len(old.data))
+		s.Digest.Sub(b.hasher.Record(key.Table, key.ID, old.data))
+	}
+	if r.live() {
+		s.Records++
+		s.Bytes += int64(len(r.data))
+		s.Digest.Add(hash)
+	}
+	if !r.live() && r.n == 0 {
+		b.tx.Delete(recordKey(s.ID, key)) // deleted at the hub: nothing to remember
+		return
+	}
+	b.tx.Set(recordKey(s.ID, key), r.bytes())
+}
+
+func (b *batch) event(op sitesync.Op, key wire.Key, etag string, local bool) {
+	if op == sitesync.OpDelete {
+		etag = ""
+	}
+	b.events = append(b.events, Event{Kind: EventChange, Op: op, Table: key.Table, ID: key.ID, ETag: etag, Local: local})
+}

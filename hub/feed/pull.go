@@ -1,0 +1,119 @@
+// Package feed gives devices what is new for them: the log after a cursor, and
+// the whole of a store in a resync. Both are streams that the device paces
+// with credit; how far a stream has been sent is kept with the session alone,
+// and a device that misses something begins a new stream where it stands.
+package feed
+
+import (
+	"context"
+	"time"
+
+	"sitesync/hub/records"
+	"sitesync/hub/session"
+	"sitesync/shared/sitesync"
+	"sitesync/shared/topic"
+	"sitesync/shared/wire"
+)
+
+// Feed is the handler of pulls and resync requests.
+type Feed struct {
+	state records.State
+	live  *session.Table
+}
+
+// New makes the handler.
+func New(state records.State, live *session.Table) *Feed { return &Feed{state: state, live: live} }
+
+// MaxCredit is how many bytes of a stream a device may have outstanding.
+const MaxCredit = 4 << 20
+
+// Bounds of one message. Small ones keep a cut of a slow link cheap, large
+// ones a fast link busy: a quarter of what the device asks for at a time.
+const (
+	leastMessage = 16 << 10  // bytes before compression
+	mostMessage  = 512 << 10 // as above
+	mostRecords  = 2000
+)
+
+// messageLimit sizes the messages of a stream by its outstanding credit.
+// Records compress about six to one.
+func messageLimit(outstanding uint64) records.Limit {
+	return records.Limit{Records: mostRecords, Bytes: int(min(max(outstanding/4*6, leastMessage), mostMessage))}
+}
+
+// Pull sends what is new in the stores it names.
+func (f *Feed) Pull(_ context.Context, s *session.Session, frame []byte) ([]session.Message, error) {
+	h, m, err := wire.Decode[wire.Pull](frame)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Takes(h) {
+		return nil, nil
+	}
+	f.live.Report(s.Site, m.Report, time.Now())
+	if s.PullAt == nil || s.PullAt.ID != m.Stream {
+		s.PullAt = &session.PullStream{ID: m.Stream, Cursors: m.Cursors}
+	}
+	credit := min(m.Credit, s.PullAt.Spent+MaxCredit)
+	var out []session.Message
+	for len(s.PullAt.Cursors) > 0 && s.PullAt.Spent < credit {
+		message, err := f.next(s, messageLimit(credit-s.PullAt.Spent))
+		if err != nil {
+			return out, err
+		}
+		if message != nil {
+			out = append(out, *message)
+		}
+	}
+	if len(s.PullAt.Cursors) == 0 {
+		f.live.Update(s.Site, func(l *session.Live) { l.LastSync = l.LastSeen })
+	}
+	if len(m.Cursors) == 0 {
+		out = append(out, s.To(topic.Changes, 0, &wire.Changes{Stream: m.Stream, Last: true}))
+	}
+	return out, nil
+}
+
+// next makes the stream's next message, or none when the store at its front
+// has nothing new and others follow.
+func (f *Feed) next(s *session.Session, l records.Limit) (*session.Message, error) {
+	p := s.PullAt
+	c := &p.Cursors[0]
+	m := &wire.Changes{Stream: p.ID, From: c.Cursor, Cursor: c.Cursor, Spent: p.Spent}
+	page, mine, err := f.page(s, *c, l)
+	if err != nil {
+		return nil, err
+	}
+	store := c.Store
+	if mine {
+		m.Reset = page.Reset
+		m.Changes, m.Cursor = page.Changes, page.Cursor
+	}
+	if page.More {
+		c.Cursor = page.Cursor
+	} else {
+		p.Cursors = p.Cursors[1:]
+	}
+	m.Last = len(p.Cursors) == 0
+	if len(m.Changes) == 0 && !m.Reset && !m.Last && m.Cursor == m.From {
+		return nil, nil
+	}
+	message := s.To(topic.Changes, store, m)
+	p.Spent += uint64(len(message.Payload))
+	return &message, nil
+}
+
+// page reads a store's log for its owner; mine is false for any other store,
+// which is not told apart from an empty one.
+func (f *Feed) page(s *session.Session, c wire.StoreCursor, l records.Limit) (page records.Page, mine bool, err error) {
+	m, ok, err := f.state.Meta(c.Store)
+	if err != nil || !ok || m.Owner != s.Site || m.Replica != s.Replica || m.Epoch != c.Epoch || s.Held(c.Store) != "" {
+		return records.Page{}, false, err
+	}
+	page, err = f.state.Changes(c.Store, c.Cursor, records.Filter{Own: m.Epoch}, l)
+	if page.Ahead {
+		s.Hold(c.Store, sitesync.ProblemDiverged)
+		return records.Page{}, false, err
+	}
+	return page, true, err
+}

@@ -1,0 +1,181 @@
+package records
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"sitesync/shared/kv"
+	"sitesync/shared/sitesync"
+)
+
+// DB is State on the embedded database.
+type DB struct {
+	kv *kv.DB
+
+	mu          sync.Mutex
+	quarantined map[sitesync.SiteID]uint64 // open items per site
+}
+
+var _ State = (*DB)(nil)
+
+// Open makes a State of an open database.
+func Open(db *kv.DB) (*DB, error) {
+	d := &DB{kv: db, quarantined: map[sitesync.SiteID]uint64{}}
+	return d, db.View(d.countQuarantine)
+}
+
+// Meta implements State.
+func (d *DB) Meta(store sitesync.StoreID) (m Meta, ok bool, err error) {
+	err = d.kv.View(func(tx *kv.Tx) error {
+		m, ok, err = meta(tx, store)
+		return err
+	})
+	return m, ok, err
+}
+
+func meta(tx *kv.Tx, store sitesync.StoreID) (m Meta, ok bool, err error) {
+	ok, err = getJSON(tx, metaKey(store), &m)
+	if err == nil && ok && m.Format != MetaFormat {
+		err = fmt.Errorf("records: meta of store %d has format %d, this program knows %d", store, m.Format, MetaFormat)
+	}
+	return m, ok, err
+}
+
+func putMeta(tx *kv.Tx, m *Meta) {
+	m.Format = MetaFormat
+	m.Version++
+	putJSON(tx, metaKey(m.Store), m)
+}
+
+// Metas implements State. It skips from store to store, whatever they hold.
+func (d *DB) Metas(fn func(Meta) error) error {
+	next := sitesync.StoreID(0)
+	for {
+		m, ok, err := d.metaFrom(next)
+		if err != nil || !ok {
+			return err
+		}
+		if err := fn(m); err != nil {
+			return err
+		}
+		next = m.Store + 1
+	}
+}
+
+// metaFrom finds the first meta of a store at or after store.
+func (d *DB) metaFrom(store sitesync.StoreID) (m Meta, found bool, err error) {
+	err = d.kv.View(func(tx *kv.Tx) error {
+		for {
+			next, ok, err := firstStore(tx, store)
+			if err != nil || !ok {
+				return err
+			}
+			if m, found, err = meta(tx, next); err != nil || found {
+				return err
+			}
+			store = next + 1 // quarantine alone, of a store that never was
+		}
+	})
+	return m, found, err
+}
+
+func firstStore(tx *kv.Tx, from sitesync.StoreID) (store sitesync.StoreID, ok bool, err error) {
+	key := storeKey(from, 0, 0)
+	err = tx.Iterate(kv.Range{Prefix: storesPrefix, From: key[:9], KeysOnly: true}, func(key, _ []byte) (bool, error) {
+		for _, b := range key[1:9] {
+			store = store<<8 | sitesync.StoreID(b)
+		}
+		ok = true
+		return false, nil
+	})
+	return store, ok, err
+}
+
+// Transition implements State.
+func (d *DB) Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta, error) {
+	err := d.kv.Update(func(tx *kv.Tx) error {
+		m, _, err := meta(tx, next.Store)
+		if err != nil {
+			return err
+		}
+		if m.Version != from {
+			return ErrConflict
+		}
+		if from == 0 {
+			next.Log = newLogID()
+		} else if next.Epoch != m.Epoch {
+			putJSON(tx, pastKey(m.Store, m.Origin()), past{Format: MetaFormat, Settled: m.Settled, Chain: m.Chain, Owned: true})
+			next.Settled, next.Chain, next.Foreign, next.Pin = 0, sitesync.Chain{}, m.Seq, m.Seq
+		}
+		next.Version = from
+		putMeta(tx, &next)
+		if ended != nil {
+			putJSON(tx, handoverKey(next.Store, ended.ID), ended)
+		}
+		return nil
+	})
+	return next, err
+}
+
+// past is what is settled of an origin that may not write: one that no longer
+// may (Owned), or one that never might.
+type past struct {
+	Format  int            `json:"format"`
+	Settled uint64         `json:"settled"`
+	Chain   sitesync.Chain `json:"chain"`
+	Owned   bool           `json:"owned"`
+}
+
+// Handover implements State.
+func (d *DB) Handover(store sitesync.StoreID, id uint64) (h sitesync.Handover, ok bool, err error) {
+	err = d.kv.View(func(tx *kv.Tx) error {
+		ok, err = getJSON(tx, handoverKey(store, id), &h)
+		return err
+	})
+	return h, ok, err
+}
+
+// QuarantineCounts implements State.
+func (d *DB) QuarantineCounts() map[sitesync.SiteID]uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.quarantined)
+}
+
+// Audit implements State.
+func (d *DB) Audit(before time.Time, limit int) (entries []sitesync.Audit, err error) {
+	err = d.kv.View(func(tx *kv.Tx) error {
+		r := kv.Range{Prefix: auditPrefix, From: auditKey(before, 0), Reverse: true}
+		return tx.Iterate(r, func(_, value []byte) (bool, error) {
+			var a sitesync.Audit
+			if err := json.Unmarshal(value, &a); err != nil {
+				return false, fmt.Errorf("records: audit entry: %w", err)
+			}
+			entries = append(entries, a)
+			return len(entries) < limit, nil
+		})
+	})
+	return entries, err
+}
+
+func getJSON(tx *kv.Tx, key []byte, into any) (bool, error) {
+	value, ok, err := tx.Get(key)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := json.Unmarshal(value, into); err != nil {
+		return false, fmt.Errorf("records: value of key %x: %w", key, err)
+	}
+	return true, nil
+}
+
+func putJSON(tx *kv.Tx, key []byte, value any) {
+	b, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("records: %T cannot be written: %v", value, err)) // our own types always can
+	}
+	tx.Set(key, b)
+}

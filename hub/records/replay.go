@@ -1,0 +1,109 @@
+package records
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sitesync/shared/kv"
+	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
+)
+
+// Replay names a command, so that its repeat can be told from a new one. The
+// zero value is remembered by nobody.
+type Replay struct {
+	By     string        // user or token that sent it
+	ID     string        // the command's ID; "" = it will not be repeated
+	Args   [32]byte      // hash of command and arguments
+	Memory time.Duration // how long it is remembered
+}
+
+// answered is an edit in memory, under y and the hash of who sent it and the
+// command's ID. The data of a put is not kept: the repeat brings it.
+type answered struct {
+	Format  int           `json:"format"`
+	Args    []byte        `json:"args"`
+	Until   sitesync.Time `json:"until"`
+	Changed sitesync.Time `json:"changed"`
+	Data    []byte        `json:"data,omitempty"` // what a delete removed, byte for byte
+}
+
+// sweepReplays is how many neighbours of a new entry are looked at, and
+// dropped when their time is over. Keys are hashes, so the neighbours are a
+// random sample: old entries go faster than new ones come, without a second
+// index by time.
+const sweepReplays = 8
+
+func replayKey(by, id string) []byte {
+	sum := sha256.Sum256([]byte(by + "\x00" + id))
+	return append([]byte{'y'}, sum[:16]...)
+}
+
+// Remembers reports whether an edit that by sent with this command ID is in
+// memory at the time now.
+func (d *DB) Remembers(by, id string, now time.Time) (known bool, err error) {
+	err = d.kv.View(func(tx *kv.Tx) error {
+		_, known, err = findAnswered(tx, replayKey(by, id), now)
+		return err
+	})
+	return known, err
+}
+
+func findAnswered(tx *kv.Tx, key []byte, now time.Time) (a answered, known bool, err error) {
+	found, err := getJSON(tx, key, &a)
+	return a, found && now.Before(a.Until.Time), err
+}
+
+// recall gives the record that the same command gave before. Error: id_reused.
+func (r Replay) recall(tx *kv.Tx, e *Edit) (out sitesync.Record, known bool, err error) {
+	if r.ID == "" {
+		return out, false, nil
+	}
+	a, known, err := findAnswered(tx, replayKey(r.By, r.ID), e.At)
+	if err != nil || !known {
+		return out, false, err
+	}
+	if string(a.Args) != string(r.Args[:]) {
+		return out, false, sitesync.Errorf(sitesync.CodeIDReused, "give each command an id of its own",
+			"the id %q was used for another command, or for other arguments", r.ID).WithField("id")
+	}
+	shown := record{data: e.Change.Data, changed: a.Changed.UnixMilli()}
+	if e.Change.Op == sitesync.OpDelete {
+		shown.data = a.Data
+	}
+	return shown.shape(e.Store, wire.Key{Table: e.Change.Table, ID: e.Change.ID}), true, nil
+}
+
+// remember keeps what the command gave, in the transaction of its edit.
+func (r Replay) remember(tx *kv.Tx, e *Edit, out sitesync.Record) error {
+	if r.ID == "" {
+		return nil
+	}
+	key := replayKey(r.By, r.ID)
+	if err := sweepAnswered(tx, key, e.At); err != nil {
+		return err
+	}
+	a := answered{Format: MetaFormat, Args: r.Args[:], Until: sitesync.At(e.At.Add(r.Memory)), Changed: out.Changed}
+	if e.Change.Op == sitesync.OpDelete {
+		a.Data = out.Data
+	}
+	putJSON(tx, key, a)
+	return nil
+}
+
+func sweepAnswered(tx *kv.Tx, from []byte, now time.Time) error {
+	seen := 0
+	return tx.Iterate(kv.Range{Prefix: []byte{'y'}, From: from}, func(key, value []byte) (bool, error) {
+		var a answered
+		if err := json.Unmarshal(value, &a); err != nil {
+			return false, fmt.Errorf("records: remembered command: %w", err)
+		}
+		if !now.Before(a.Until.Time) {
+			tx.Delete(append([]byte(nil), key...))
+		}
+		seen++
+		return seen < sweepReplays, nil
+	})
+}

@@ -1,0 +1,167 @@
+package records
+
+import (
+	"time"
+
+	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
+)
+
+// State is the durable state of all stores. The implementation in this package
+// is Badger; the suite in package recordstest holds for every implementation.
+//
+// What writes is durable when it returns nil. An error that is no
+// *sitesync.Error leaves the outcome unknown: the same call again is harmless
+// for Apply, and for Transition the version tells.
+type State interface {
+	// Meta gives a store's meta; ok is false when the store has none.
+	Meta(store sitesync.StoreID) (m Meta, ok bool, err error)
+	// Metas calls fn for every store in the order of IDs.
+	Metas(fn func(Meta) error) error
+	// Transition replaces the meta of version from (0: there is none) by next.
+	// A new epoch begins at n = 0, and what the old one settled is kept. ended
+	// is filed as history. ErrConflict: the meta has another version by now.
+	Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta, error)
+
+	// Apply takes a device's batch: see Batch and Result.
+	Apply(b Batch) (Result, error)
+	// Edit applies a person's change to a store active at the centre.
+	Edit(e Edit) (sitesync.Record, error)
+	// Settled tells what is settled of the changes a replica made in an epoch,
+	// with every quarantined one after the given n.
+	Settled(store sitesync.StoreID, o Origin, after uint64) (Result, error)
+
+	// Changes reads the log after a cursor.
+	Changes(store sitesync.StoreID, from wire.Cursor, f Filter, l Limit) (Page, error)
+	// Scan reads live records in key order.
+	Scan(store sitesync.StoreID, after wire.Key, l Limit) (ScanPage, error)
+	// Get reads one live record; NotFound when there is none.
+	Get(store sitesync.StoreID, key wire.Key) (sitesync.Record, error)
+	// List reads live records of a table ("" for all) after a key.
+	List(store sitesync.StoreID, table string, after wire.Key, limit int) ([]sitesync.Record, error)
+	// Sweep removes tombstones older than before, and remembers how far, so
+	// that older cursors are answered with a reset. It returns how many.
+	Sweep(store sitesync.StoreID, before time.Time) (int, error)
+
+	// BadFrame keeps a frame that could not be taken: at most 1 MiB of it, the
+	// newest 16 per site.
+	BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte, at time.Time) error
+	// QuarantineCounts gives the open items per site.
+	QuarantineCounts() map[sitesync.SiteID]uint64
+	// Handover gives a handover that has ended.
+	Handover(store sitesync.StoreID, id uint64) (sitesync.Handover, bool, error)
+	// Audit reads the audit entries of record edits, newest first, from before
+	// the given time.
+	Audit(before time.Time, limit int) ([]sitesync.Audit, error)
+}
+
+// ErrConflict says that a meta has moved on since it was read: read it again
+// and decide anew.
+var ErrConflict = sitesync.Errorf(sitesync.CodeConflict, "read the store again and decide anew", "the store's meta has moved on")
+
+// MetaFormat is the version of the meta's form on disk.
+const MetaFormat = 1
+
+// Meta says who owns a store and how far it has come.
+type Meta struct {
+	Format      int                `json:"format"`
+	Store       sitesync.StoreID   `json:"store"`
+	Version     uint64             `json:"version"`
+	Owner       sitesync.SiteID    `json:"owner"`
+	Replica     sitesync.ReplicaID `json:"replica"` // none until the owner's next hello
+	Epoch       sitesync.Epoch     `json:"epoch"`
+	Phase       sitesync.Phase     `json:"phase"`
+	Handover    *sitesync.Handover `json:"handover,omitempty"` // the one under way
+	Intent      uint64             `json:"intent"`             // the last intent taken
+	LoadedTries int                `json:"loadedTries,omitempty"`
+
+	Settled uint64         `json:"settled"` // n, in Epoch
+	Chain   sitesync.Chain `json:"chain"`   // at Settled
+
+	Log     wire.LogID `json:"log"`
+	Seq     uint64     `json:"seq"`     // of the newest log entry
+	Foreign uint64     `json:"foreign"` // seq of the newest entry that the owner did not write in Epoch
+	Floor   uint64     `json:"floor"`   // tombstones up to this seq may be gone
+	Pin     uint64     `json:"pin"`     // head when Epoch began: a resync ends with the log from here
+
+	Records int64           `json:"records"` // live
+	Bytes   int64           `json:"bytes"`   // of their data
+	Digest  sitesync.Digest `json:"digest"`
+}
+
+// Head is the cursor at the log's end.
+func (m *Meta) Head() wire.Cursor { return wire.Cursor{Log: m.Log, Seq: m.Seq} }
+
+// PinnedHead is the cursor from which a resync of the present epoch reads the
+// log once its scan is through. No tombstone after it goes while it loads.
+func (m *Meta) PinnedHead() wire.Cursor { return wire.Cursor{Log: m.Log, Seq: m.Pin} }
+
+// Origin is who made changes: one replica of one site, in one epoch.
+type Origin struct {
+	Epoch   sitesync.Epoch     `json:"epoch"`
+	Site    sitesync.SiteID    `json:"site"`
+	Replica sitesync.ReplicaID `json:"replica"`
+}
+
+// Origin is the one that may write.
+func (m *Meta) Origin() Origin { return Origin{Epoch: m.Epoch, Site: m.Owner, Replica: m.Replica} }
+
+// Batch is changes First, First+1, … that an origin made.
+type Batch struct {
+	Store   sitesync.StoreID
+	Origin  Origin
+	First   uint64
+	Chain   sitesync.Chain // c(First-1), as the device has it
+	Changes []sitesync.Change
+	After   uint64 // the settled n the device holds a receipt of
+	At      time.Time
+}
+
+// Result is what is settled once a batch has been taken.
+type Result struct {
+	Outcome     wire.Outcome
+	Settled     uint64
+	Chain       sitesync.Chain
+	After       uint64
+	Quarantined []wire.Refusal // complete for n in (After, Settled]
+	Head        wire.Cursor
+	Applied     int // changes that this call applied
+	Refused     int // changes that this call put into quarantine
+}
+
+// Edit is a person's change.
+type Edit struct {
+	Store   sitesync.StoreID
+	Change  sitesync.Change
+	IfMatch string // ETag the record must have; "*" any; "" no condition
+	At      time.Time
+	Audit   sitesync.Audit // Before and After are filled in
+}
+
+// Filter says what a reader of the log leaves out.
+type Filter struct {
+	// Own leaves out what the origin's replica wrote itself in its epoch.
+	Own sitesync.Epoch
+}
+
+// Limit bounds an answer; at least one record is given.
+type Limit struct {
+	Records int
+	Bytes   int
+}
+
+// Page is a part of a log.
+type Page struct {
+	Changes []sitesync.Change
+	Cursor  wire.Cursor // where it ends
+	More    bool
+	Reset   bool // the cursor is of another log, or older than the floor
+	Ahead   bool // the cursor is past the head: this log is behind its reader
+}
+
+// ScanPage is a part of a store's live records.
+type ScanPage struct {
+	Records []sitesync.Change
+	Through wire.Key
+	Last    bool
+}

@@ -1,0 +1,339 @@
+package sitesync
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The shapes in which commands, topics and the local API speak of things.
+// Their JSON names are part of the contract.
+
+// Time is an instant, in JSON as RFC 3339 UTC with milliseconds.
+type Time struct{ time.Time }
+
+// TimeFormat is RFC 3339 with milliseconds.
+const TimeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// At makes a Time of t, to the millisecond, in UTC.
+func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
+
+// MarshalText writes RFC 3339 UTC with milliseconds.
+func (t Time) MarshalText() ([]byte, error) { return []byte(t.UTC().Format(TimeFormat)), nil }
+
+// MarshalJSON writes RFC 3339 UTC with milliseconds.
+func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.UTC().Format(TimeFormat)) }
+
+// SiteType says what kind of device a site is.
+type SiteType string
+
+const (
+	TypeCentral    SiteType = "central"
+	TypeStandalone SiteType = "standalone"
+	TypeMobile     SiteType = "mobile"
+	TypeMirror     SiteType = "mirror"
+)
+
+// Transport is how a site's agent may reach the hub.
+type Transport string
+
+const (
+	TransportAuto Transport = "auto"
+	TransportTLS  Transport = "tls"
+	TransportWSS  Transport = "wss"
+	TransportTCP  Transport = "tcp"
+)
+
+// Phase is the phase of a store. The numbers of the first three are on disk
+// and on the wire.
+type Phase uint8
+
+const (
+	PhaseActive   Phase = 1
+	PhaseDraining Phase = 2
+	PhaseLoading  Phase = 3
+	PhaseReleased Phase = 4 // at an agent only: no longer its own
+)
+
+var phaseNames = map[Phase]string{PhaseActive: "active", PhaseDraining: "draining", PhaseLoading: "loading", PhaseReleased: "released"}
+
+func (p Phase) String() string {
+	if name, ok := phaseNames[p]; ok {
+		return name
+	}
+	return "phase?"
+}
+
+// MarshalText writes the phase's name; an unknown phase is an error.
+func (p Phase) MarshalText() ([]byte, error) {
+	if _, ok := phaseNames[p]; !ok {
+		return nil, Errorf(CodeInternal, "", "phase %d has no name", uint8(p))
+	}
+	return []byte(p.String()), nil
+}
+
+// UnmarshalText reads a phase's name.
+func (p *Phase) UnmarshalText(text []byte) error {
+	for phase, name := range phaseNames {
+		if name == string(text) {
+			*p = phase
+			return nil
+		}
+	}
+	return Errorf(CodeInvalid, "use active, draining, loading or released", "%q is not a phase", clip(string(text)))
+}
+
+// LinkState is the agent's connection as a person sees it.
+type LinkState string
+
+const (
+	LinkOnline     LinkState = "online"
+	LinkConnecting LinkState = "connecting"
+	LinkOffline    LinkState = "offline"
+	LinkRefused    LinkState = "refused"
+	LinkDisabled   LinkState = "disabled"
+	LinkUnjoined   LinkState = "unjoined"
+)
+
+// SiteState is the state of a site as the hub sees it.
+type SiteState string
+
+const (
+	StateOnline   SiteState = "online"
+	StateOffline  SiteState = "offline"
+	StateNever    SiteState = "never"
+	StateRefused  SiteState = "refused"
+	StateDisabled SiteState = "disabled"
+	StateHeld     SiteState = "held"
+)
+
+// ProblemCode names what is wrong with a site or a device.
+type ProblemCode string
+
+const (
+	ProblemBadCredentials   ProblemCode = "bad_credentials"
+	ProblemHardwareMismatch ProblemCode = "hardware_mismatch"
+	ProblemDeleted          ProblemCode = "deleted"
+	ProblemHardwareReset    ProblemCode = "hardware_reset"
+	ProblemReplaced         ProblemCode = "replaced"
+	ProblemDisabled         ProblemCode = "disabled"
+	ProblemSiteRenamed      ProblemCode = "site_renamed"
+	ProblemPasswordChanged  ProblemCode = "password_changed"
+	ProblemTwoDevices       ProblemCode = "two_devices"
+	ProblemUnreachable      ProblemCode = "unreachable"
+	ProblemTLS              ProblemCode = "tls"
+	ProblemDiverged         ProblemCode = "diverged"
+	ProblemBadFrame         ProblemCode = "bad_frame"
+	ProblemQuarantined      ProblemCode = "quarantined"
+	ProblemLeaseExpired     ProblemCode = "lease_expired"
+	ProblemDiskFull         ProblemCode = "disk_full"
+	ProblemClock            ProblemCode = "clock"
+)
+
+// Problem tells a person what is wrong and what to do about it.
+type Problem struct {
+	Code    ProblemCode `json:"code"`
+	Message string      `json:"message"`
+	Next    string      `json:"next"`
+}
+
+// Site is the shape S.
+type Site struct {
+	ID          SiteID      `json:"id"`
+	Code        string      `json:"code"`
+	Name        string      `json:"name"`
+	Type        SiteType    `json:"type"`
+	Enabled     bool        `json:"enabled"`
+	HardwareID  *HardwareID `json:"hardwareId"`
+	Transport   Transport   `json:"transport"`
+	Stores      []SiteStore `json:"stores"`
+	State       SiteState   `json:"state"`
+	LastSeen    *Time       `json:"lastSeen"`
+	LastSync    *Time       `json:"lastSync"`
+	Backlog     uint64      `json:"backlog"`
+	Version     string      `json:"version"`
+	Platform    string      `json:"platform"`
+	ClockSkewMs int64       `json:"clockSkewMs"`
+	Problem     *Problem    `json:"problem"`
+	Revision    uint64      `json:"revision"`
+	ActiveHere  bool        `json:"activeHere"`
+	MaxOffline  uint64      `json:"maxOffline"` // seconds; 0 is off
+	Mirror      bool        `json:"mirror"`
+	Test        bool        `json:"testHardware,omitempty"` // its hardware facts come from a file
+}
+
+// SiteStore is a store in a Site.
+type SiteStore struct {
+	ID    StoreID `json:"id"`
+	Code  string  `json:"code"`
+	Name  string  `json:"name"`
+	Epoch Epoch   `json:"epoch"`
+	Phase Phase   `json:"phase"`
+}
+
+// Store is the shape T.
+type Store struct {
+	ID       StoreID   `json:"id"`
+	Code     string    `json:"code"`
+	Name     string    `json:"name"`
+	Tags     []string  `json:"tags"`
+	Site     SiteID    `json:"site"`
+	Epoch    Epoch     `json:"epoch"`
+	Phase    Phase     `json:"phase"`
+	Handover *Handover `json:"handover"`
+	Records  int64     `json:"records"`
+	Bytes    int64     `json:"bytes"`
+	Head     string    `json:"head"`
+	Digest   Digest    `json:"digest"`
+}
+
+// HandoverState is where a handover stands.
+type HandoverState string
+
+const (
+	HandoverDraining  HandoverState = "draining"
+	HandoverLoading   HandoverState = "loading"
+	HandoverDone      HandoverState = "done"
+	HandoverCancelled HandoverState = "cancelled"
+	HandoverForced    HandoverState = "forced"
+)
+
+// Handover is the shape H.
+type Handover struct {
+	ID      uint64        `json:"id"`
+	Store   StoreID       `json:"store"`
+	From    SiteID        `json:"from"`
+	To      SiteID        `json:"to"`
+	State   HandoverState `json:"state"`
+	Epoch   Epoch         `json:"epoch"` // the new owner's
+	Started Time          `json:"started"`
+	Ended   *Time         `json:"ended"`
+	Sent    Volume        `json:"sent"`
+	Total   Volume        `json:"total"`
+	ETA     *Time         `json:"eta"`
+	By      string        `json:"by"`
+}
+
+// Volume is an amount of data.
+type Volume struct {
+	Records int64 `json:"records"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// Reason says why a change is in quarantine. The numbers are on the wire and
+// on disk.
+type Reason uint8
+
+const (
+	ReasonStaleEpoch Reason = 1
+	ReasonNotOwner   Reason = 2
+	ReasonDiverged   Reason = 3
+	ReasonSchema     Reason = 4
+	ReasonSize       Reason = 5
+	ReasonTarget     Reason = 6
+	ReasonBadFrame   Reason = 7
+)
+
+var reasonNames = map[Reason]string{
+	ReasonStaleEpoch: "stale_epoch", ReasonNotOwner: "not_owner", ReasonDiverged: "diverged",
+	ReasonSchema: "schema", ReasonSize: "size", ReasonTarget: "target", ReasonBadFrame: "bad_frame",
+}
+
+func (r Reason) String() string {
+	if name, ok := reasonNames[r]; ok {
+		return name
+	}
+	return "reason?"
+}
+
+// Known reports whether r is one of the reasons; others are refused, not
+// guessed.
+func (r Reason) Known() bool { _, ok := reasonNames[r]; return ok }
+
+// MarshalText writes the reason's name.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Quarantined is the shape Q.
+type Quarantined struct {
+	ID       uint64          `json:"id"`
+	Store    StoreID         `json:"store"`
+	Table    string          `json:"table"`
+	Record   string          `json:"record"`
+	Op       string          `json:"op"`
+	Data     json.RawMessage `json:"data"`
+	Reason   Reason          `json:"reason"`
+	Site     SiteID          `json:"site"`
+	Epoch    Epoch           `json:"epoch"`
+	N        uint64          `json:"n"`
+	Received Time            `json:"received"`
+	Present  json.RawMessage `json:"present"`
+	State    string          `json:"state"`
+}
+
+// Record is the shape R.
+type Record struct {
+	Store   StoreID         `json:"store"`
+	Table   string          `json:"table"`
+	ID      string          `json:"id"`
+	Data    json.RawMessage `json:"data"`
+	ETag    string          `json:"etag"`
+	Changed Time            `json:"changed"`
+}
+
+// Audit is the shape A.
+type Audit struct {
+	At      Time            `json:"at"`
+	By      string          `json:"by"`
+	From    string          `json:"from"`
+	Command string          `json:"command"`
+	ID      string          `json:"id"`
+	Site    *SiteID         `json:"site"`
+	Store   *StoreID        `json:"store"`
+	Before  json.RawMessage `json:"before"`
+	After   json.RawMessage `json:"after"`
+}
+
+// SiteStatus is the retained message on a site's status topic.
+type SiteStatus struct {
+	Site     SiteID   `json:"site"`
+	Online   bool     `json:"online"`
+	Session  uint64   `json:"session"`
+	Type     SiteType `json:"type"`
+	Version  string   `json:"version"`
+	LastSync *Time    `json:"lastSync"`
+	Backlog  uint64   `json:"backlog"`
+	Problem  *Problem `json:"problem"`
+}
+
+// EventKind names a kind of event.
+type EventKind string
+
+const (
+	EventSiteOnline      EventKind = "site.online"
+	EventSiteOffline     EventKind = "site.offline"
+	EventSiteRejected    EventKind = "site.rejected"
+	EventSiteRefused     EventKind = "site.refused"
+	EventSiteBound       EventKind = "site.bound"
+	EventSiteReset       EventKind = "site.reset"
+	EventTwoDevices      EventKind = "site.two_devices"
+	EventDiverged        EventKind = "site.diverged"
+	EventBadFrame        EventKind = "site.bad_frame"
+	EventHandoverLoading EventKind = "handover.loading"
+	EventHandoverDone    EventKind = "handover.done"
+	EventHandoverEnded   EventKind = "handover.cancelled"
+	EventHandoverTrouble EventKind = "handover.trouble"
+	EventQuarantineAdded EventKind = "quarantine.added"
+	EventHubRestored     EventKind = "hub.restored"
+	EventHubDisk         EventKind = "hub.disk"
+	EventHubOverload     EventKind = "hub.overload"
+	EventUserLoginFailed EventKind = "user.login_failed"
+)
+
+// EventMessage is what an event topic carries.
+type EventMessage struct {
+	At      Time      `json:"at"`
+	Kind    EventKind `json:"kind"`
+	Site    *SiteID   `json:"site"`
+	Store   *StoreID  `json:"store"`
+	Message string    `json:"message"`
+	Next    string    `json:"next"`
+}
