@@ -68,30 +68,15 @@ type Problem struct {
 	Reference string        `json:"reference,omitempty"` // of internal: what to look for in the log
 }
 
-// response remembers whether the answer has begun.
-type response struct {
-	http.ResponseWriter
-	begun bool
-}
-
-func (w *response) WriteHeader(status int) {
-	w.begun = true
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *response) Write(b []byte) (int, error) {
-	w.begun = true
-	return w.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // fail answers with an error. An answer that has begun is cut off, so that
 // nobody takes it for a whole one.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	out, _ := w.(*response)
+	if errors.Is(err, http.ErrAbortHandler) || out != nil && out.broken {
+		panic(http.ErrAbortHandler)
+	}
 	e, reference := s.presentable(r, err)
-	if out, ok := w.(*response); ok && out.begun {
+	if out != nil && out.begun {
 		panic(http.ErrAbortHandler)
 	}
 	refuse(w, e, reference)

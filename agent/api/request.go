@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sitesync/shared/sitesync"
@@ -34,37 +35,66 @@ func hasType(r *http.Request, want string) error {
 
 // body is a request's body, bounded in bytes and in time.
 type body struct {
-	in   io.Reader
-	conn *http.ResponseController
-	most int64
-	end  time.Time // zero for none
+	in    io.Reader
+	conn  *http.ResponseController
+	most  int64
+	pause time.Duration // longest wait for more
+	end   time.Time     // zero for none
+
+	mu    sync.Mutex
+	ended bool // nothing more is read
 }
 
-// bodyOf bounds the body of a request to most bytes (0: any number), and to
-// the given time (0: any time) as a whole.
+// bodyOf bounds the body of a request to most bytes that arrive within a time.
 func bodyOf(w http.ResponseWriter, r *http.Request, most int64, within time.Duration) *body {
-	b := &body{in: r.Body, conn: http.NewResponseController(w), most: most}
-	if within > 0 {
-		b.end = time.Now().Add(within)
-	}
-	if most > 0 {
-		b.in = http.MaxBytesReader(w, r.Body, most)
-	}
-	return b
+	return &body{in: http.MaxBytesReader(w, r.Body, most), conn: http.NewResponseController(w),
+		most: most, pause: bodyPause, end: time.Now().Add(within)}
+}
+
+// endlessBodyOf takes a body of any length; its sender may pause a while.
+func endlessBodyOf(w http.ResponseWriter, r *http.Request) *body {
+	return &body{in: r.Body, conn: http.NewResponseController(w), pause: streamPause}
 }
 
 // Read gives up on a sender that stops in the middle.
 func (b *body) Read(p []byte) (int, error) {
-	deadline := time.Now().Add(bodyPause)
+	b.patience()
+	n, err := b.in.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	// net/http goes on to watch the connection, to see whether the caller leaves.
+	_ = b.conn.SetReadDeadline(time.Time{})
+	if errors.Is(err, io.EOF) {
+		return n, err
+	}
+	return n, b.explain(err)
+}
+
+func (b *body) patience() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return
+	}
+	deadline := time.Now().Add(b.pause)
 	if !b.end.IsZero() && deadline.After(b.end) {
 		deadline = b.end
 	}
 	_ = b.conn.SetReadDeadline(deadline) // a test's recorder has none
-	n, err := b.in.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
+}
+
+// stop makes a Read that waits fail, and all that follow.
+func (b *body) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.ended = true
+		_ = b.conn.SetReadDeadline(time.Unix(1, 0))
 	}
-	return n, b.explain(err)
 }
 
 func (b *body) explain(err error) error {
@@ -164,18 +194,4 @@ func flagOf(r *http.Request, name string) (bool, error) {
 	default:
 		return false, sitesync.Errorf(sitesync.CodeInvalid, "use "+name+"=1, or leave it out", "%s=%s cannot be", name, clip(text)).WithField(name)
 	}
-}
-
-// answer sends a JSON body.
-func answer(w http.ResponseWriter, status int, v any) error {
-	w.Header().Set("Content-Type", typeJSON)
-	w.WriteHeader(status)
-	return encode(w, v)
-}
-
-// encode writes v as one line of JSON.
-func encode(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

@@ -19,6 +19,7 @@ const (
 	headerTimeout = 10 * time.Second // from the first byte to the last header
 	idleTimeout   = 2 * time.Minute  // of a connection between requests
 	bodyPause     = 30 * time.Second // longest wait for more of a body
+	streamPause   = 10 * time.Minute // longest wait for the next line of a stream
 	writeTimeout  = 30 * time.Second // longest wait for a reader to take what was sent
 	endTimeout    = 5 * time.Second  // for running requests when the agent stops
 	maxHeader     = 128 << 10        // bytes; the place in the receipts may be long

@@ -45,6 +45,22 @@ func (e *Engine) changed() {
 	poke(e.wake)
 }
 
+// Pause ends the session of now and runs fn while none is dialled.
+func (e *Engine) Pause(fn func() error) error {
+	e.paused.Add(1)
+	defer poke(e.wake)
+	defer e.paused.Add(-1)
+	e.mu.Lock()
+	drop := e.dropping
+	e.mu.Unlock()
+	if drop != nil {
+		drop(errAgain)
+	}
+	e.running.Lock()
+	defer e.running.Unlock()
+	return fn()
+}
+
 // SetSite replaces the site's details: another hub, name or password. The
 // caller has made sure that nothing unsent is lost by it. A credential is kept
 // while the hub stays the same, so that a new name alone needs no password.
@@ -70,7 +86,7 @@ func (e *Engine) Join(ctx context.Context, next Site) error {
 	if err := e.use(&next); err != nil {
 		return err
 	}
-	s, err := e.open(ctx, next.Hub)
+	s, err := e.open(ctx, next.Hub, nil)
 	if errors.Is(err, errAgain) {
 		return nil // welcomed with a credential, which is saved
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sitesync/agent/localdb"
@@ -56,6 +57,9 @@ type Engine struct {
 	Options
 	wake  chan struct{} // settings changed, or sync now: look again at once
 	wrote chan struct{} // something was queued
+
+	running sync.Mutex   // held while a session is dialled and served
+	paused  atomic.Int32 // how many want none
 
 	mu       sync.Mutex
 	site     *Site // as saved; replaced, never changed
@@ -159,7 +163,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	})
 	defer watch.Stop()
 	backoff := link.Backoff{Min: e.Timings.BackoffMin, Max: e.Timings.BackoffMax}
-	for attempt := 0; ctx.Err() == nil; attempt++ {
+	attempt := 0 // of the hub's addresses; one that works is kept
+	for ctx.Err() == nil {
 		if link := e.idle(); link != sitesync.LinkConnecting {
 			e.setLink(link, nil)
 			backoff.Reset()
@@ -168,9 +173,17 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		began, edits := time.Now(), e.editCount()
 		err := e.once(ctx, attempt)
-		backoff.Stable(time.Since(began))
+		if lasted := time.Since(began); sitesync.CodeOf(err) == sitesync.CodeUnreachable && e.Status().Link != sitesync.LinkOnline {
+			attempt++
+		} else {
+			backoff.Stable(lasted)
+		}
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errPaused) {
+			e.sleep(ctx, 0)
+			continue
 		}
 		if errors.Is(err, errAgain) || edits != e.editCount() {
 			backoff.Reset()
@@ -187,17 +200,24 @@ func (e *Engine) Run(ctx context.Context) error {
 // errAgain ends a session that is to be dialled anew at once.
 var errAgain = errors.New("dial again")
 
+// errPaused is a session that was not dialled because of a Pause, which wakes
+// Run when it ends.
+var errPaused = errors.New("paused")
+
 // once runs one session with the next of the hub's addresses.
 func (e *Engine) once(ctx context.Context, attempt int) error {
+	e.running.Lock()
+	defer e.running.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e.mu.Lock()
 	e.dropping = cancel
 	e.mu.Unlock()
-
-	site := e.Site()
-	urls := site.candidates()
-	s, err := e.open(ctx, urls[attempt%len(urls)])
+	if e.paused.Load() > 0 { // whoever paused before has not seen this cancel
+		return errPaused
+	}
+	urls := e.Site().candidates()
+	s, err := e.open(ctx, urls[attempt%len(urls)], nil)
 	if err == nil {
 		err = s.run(ctx)
 		s.close()

@@ -16,8 +16,8 @@ import (
 
 // open dials, says hello and takes the welcome in. Errors: *RefusedError; those
 // of package link; errAgain, when a credential was issued and is to be used
-// from now on.
-func (e *Engine) open(ctx context.Context, url string) (*session, error) {
+// from now on. stage, if not nil, is told of every step that succeeded.
+func (e *Engine) open(ctx context.Context, url string, stage func(link.Stage, time.Duration)) (*session, error) {
 	site := e.Site()
 	secret, byCredential := site.secret()
 	if e.Status().Link != sitesync.LinkConnecting {
@@ -30,7 +30,7 @@ func (e *Engine) open(ctx context.Context, url string) (*session, error) {
 	e.mu.Unlock()
 	l, err := link.Dial(ctx, link.Config{URL: url, Trust: trust, Insecure: e.Insecure, ClientID: clientID,
 		Username: "site/" + site.Name, Password: []byte(secret), KeepAlive: e.Timings.KeepAlive,
-		OnMessage: in.put, Logger: e.Log})
+		OnMessage: in.put, OnStage: stage, Logger: e.Log})
 	if err != nil {
 		return nil, e.refusal(err, byCredential)
 	}
@@ -72,7 +72,7 @@ func (s *session) greet(ctx context.Context, site *Site, byCredential bool) erro
 	if welcome.Refused != 0 {
 		return &RefusedError{Problem: refusedProblem(welcome.Refused, site)}
 	}
-	if err := checkHub(site, welcome); err != nil {
+	if err := s.engine.checkHub(site, welcome); err != nil {
 		return err
 	}
 	if err := s.keep(site, welcome, byCredential); err != nil {
@@ -144,14 +144,25 @@ func (s *session) awaitWelcome(ctx context.Context, timeout <-chan time.Time) (*
 }
 
 // checkHub refuses a hub that is not the one this directory's data belongs to,
-// or an older copy of it.
-func checkHub(site *Site, w *wire.Welcome) error {
-	switch {
-	case site.HubID != "" && site.HubID != hex.EncodeToString(w.Hub[:]):
+// or an older copy of it. A person who wants to change over to another hub or
+// site gets there with an empty outbox, and what is here is forgotten: it is at
+// the former hub.
+func (e *Engine) checkHub(site *Site, w *wire.Welcome) error {
+	known := site.HubID != ""
+	switch other := site.HubID != hex.EncodeToString(w.Hub[:]) || site.ID != w.Site; {
+	case known && other && site.Switch && e.DB.Backlog() == 0:
+		if err := e.DB.Clear(); err != nil {
+			return err
+		}
+		if err := e.edit(func(s *Site) { s.HubID, s.ID, s.Generation, s.Proof, s.Switch = "", 0, 0, nil, false }); err != nil {
+			return err
+		}
+		return errAgain
+	case known && other:
 		return &RefusedError{sitesync.Problem{Code: sitesync.ProblemDiverged,
-			Message: "This is another hub than the one this device's data belongs to.",
-			Next:    "Correct the hub's address; to change over to another hub, send or export what waits first."}}
-	case w.Generation < site.Generation:
+			Message: "This is another hub, or another site, than the one this device's data belongs to.",
+			Next:    "Correct the hub's address and the site's name; to change over, let what waits be sent first or export it."}}
+	case known && w.Generation < site.Generation:
 		return &RefusedError{sitesync.Problem{Code: sitesync.ProblemDiverged,
 			Message: fmt.Sprintf("The hub is an older copy of the one this device knows (generation %d, known is %d).", w.Generation, site.Generation),
 			Next:    "Ask the hub's operator; everything written here stays on this device until then."}}
@@ -175,6 +186,7 @@ func (s *session) keep(site *Site, w *wire.Welcome, byCredential bool) error {
 				kept.Pins = append(slices.Clone(kept.Pins), text)
 			}
 		}
+		kept.Switch = false
 		switch {
 		case byCredential:
 			kept.Password = ""

@@ -31,6 +31,7 @@ type Site struct {
 	Generation uint32          `json:"generation,omitempty"`
 	Proof      []byte          `json:"proof,omitempty"` // that came with Generation
 	Disabled   bool            `json:"disabled,omitempty"`
+	Switch     bool            `json:"switch,omitempty"` // a person wants another hub or site: the next welcome may be of one
 }
 
 const siteFormat = 1

@@ -2,6 +2,7 @@ package localdb
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,12 +14,14 @@ import (
 
 // DB is the agent's durable state.
 type DB struct {
-	kv      *kv.DB
-	replica sitesync.ReplicaID
-	feed    feed
+	kv   *kv.DB
+	feed feed
 
-	mu     sync.RWMutex
-	stores map[sitesync.StoreID]*Store // as committed
+	clearing bool // a Clear was cut short before this start
+
+	mu      sync.RWMutex
+	replica sitesync.ReplicaID
+	stores  map[sitesync.StoreID]*Store // as committed
 }
 
 // Open opens the database below a directory and makes it, with a new replica,
@@ -30,9 +33,13 @@ func Open(dir string, log *slog.Logger) (*DB, error) {
 	}
 	d := &DB{kv: db, stores: map[sitesync.StoreID]*Store{}}
 	d.feed.init()
-	if err := d.load(); err != nil {
-		db.Close()
-		return nil, err
+	err = d.load()
+	if err == nil && d.clearing {
+		d.clearing = false
+		err = d.finishClear()
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return d, nil
 }
@@ -41,7 +48,11 @@ func Open(dir string, log *slog.Logger) (*DB, error) {
 func (d *DB) Close() error { return d.kv.Close() }
 
 // Replica is this data directory's ID.
-func (d *DB) Replica() sitesync.ReplicaID { return d.replica }
+func (d *DB) Replica() sitesync.ReplicaID {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.replica
+}
 
 // DiskFree is the free space of the disk, in bytes.
 func (d *DB) DiskFree() uint64 { return d.kv.Stats().DiskFree }
@@ -59,6 +70,9 @@ func (d *DB) load() error {
 		} else {
 			d.replica = sitesync.NewReplicaID()
 			tx.Set(replicaKey, d.replica[:])
+		}
+		if _, d.clearing, err = tx.Get(clearingKey); err != nil {
+			return err
 		}
 		return tx.Iterate(kv.Range{Prefix: storesPrefix}, func(_, value []byte) (bool, error) {
 			s := new(Store)

@@ -12,14 +12,14 @@ import (
 // Keys:
 //
 //	i                            replica ID
+//	c                            stands while everything is being cleared
 //	s <store>                    Store, JSON
 //	r <store> <table> 0 <id>     record
 //	o <store> <epoch> <n>        outbox entry
 //	x <store> <epoch> <n>        change that the hub put into quarantine
 var (
-	replicaKey    = []byte{'i'}
-	storesPrefix  = []byte{'s'}
-	refusedPrefix = []byte{'x'}
+	replicaKey   = []byte{'i'}
+	storesPrefix = []byte{'s'}
 )
 
 func storeKey(store sitesync.StoreID) []byte { return keyOf('s', store, 0) }

@@ -98,12 +98,15 @@ func TestCloseWhileLoginsRun(t *testing.T) {
 
 // TestCloseGivesUp when a handler does not return, and says so.
 func TestCloseGivesUp(t *testing.T) {
-	stuck := make(chan struct{})
+	stuck, entered := make(chan struct{}), make(chan struct{})
 	b, d := start(t, nil)
-	d.onLogin = func(context.Context, Login) { <-stuck }
+	d.onLogin = func(context.Context, Login) {
+		close(entered)
+		<-stuck
+	}
 	r := dial(t, b)
 	r.send(person("alice", "a").packet())
-	await(t, "half open", func() bool { return b.Stats().HalfOpen == 1 })
+	receive(t, entered, "Connect")
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if err := b.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -143,7 +143,7 @@ func TestPahoOverWebSocket(t *testing.T) {
 	if m := d.nextMessage(t); m.client.Transport != "ws" {
 		t.Errorf("transport %q", m.client.Transport)
 	}
-	c.Disconnect(0)
+	c.Disconnect(1000) // ends when DISCONNECT is written
 	if e := d.nextEnd(t); e.why != nil {
 		t.Errorf("closed with %v", e.why)
 	}

@@ -58,9 +58,9 @@ func (g *Greet) Hello(_ context.Context, s *session.Session, frame []byte) ([]se
 	if err != nil {
 		return nil, err
 	}
-	if s.Greeted || int(page.Page) != len(s.Hello) || page.Page > 0 && page.Pages != s.Hello[0].Pages {
+	if s.Greeted() || int(page.Page) != len(s.Hello) || page.Page > 0 && page.Pages != s.Hello[0].Pages {
 		s.Hello = s.Hello[:0]
-		if s.Greeted || page.Page != 0 {
+		if s.Greeted() || page.Page != 0 {
 			return nil, nil // a page out of turn: the device asks again
 		}
 	}
@@ -97,7 +97,7 @@ func (g *Greet) welcome(s *session.Session, hello *wire.Hello) ([]session.Messag
 	if err != nil {
 		return nil, err
 	}
-	s.Greeted = true
+	s.SetGreeted()
 	g.Live.Report(s.Site, hello.Report, now)
 	out = append(out, s.To(topic.Welcome, 0, welcome))
 	return append(append(out, rest...), receipts...), nil

@@ -46,8 +46,9 @@ type result struct {
 
 // perform is an edit on command: the edit, its audit entries and its replay
 // key are one commit. A command that was carried out before is not carried out
-// again; perform gives what it did. Nothing is kept when dry.
-func (r *Registry) perform(a Actor, password string, dry bool, fn func(e *edit) error) (result, error) {
+// again; perform gives what it did. password is the command's, nil when it has
+// none. Nothing is kept when dry.
+func (r *Registry) perform(a Actor, password *chosen, dry bool, fn func(e *edit) error) (result, error) {
 	var done result
 	err := r.try(dry, func(e *edit) error {
 		e.actor = a

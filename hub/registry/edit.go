@@ -40,7 +40,13 @@ func (r *Registry) edit(fn func(e *edit) error) error {
 
 // try is edit, or only its first half when dry.
 func (r *Registry) try(dry bool, fn func(e *edit) error) error {
-	for range mostTries {
+	for n := range mostTries {
+		if n == 1 {
+			// Those who met a commit go on one at a time, so that a crowd gets
+			// through in as many commits as it has members.
+			r.again.Lock()
+			defer r.again.Unlock()
+		}
 		e := &edit{
 			r:     r,
 			at:    sitesync.At(time.Now()),

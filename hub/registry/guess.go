@@ -97,8 +97,8 @@ func (who guesser) newLimiter() *rate.Limiter {
 	return rate.NewLimiter(rate.Every(guessEveryName), guessesPerName)
 }
 
-// makeRoom forgets those who have all their guesses again, and when that is
-// not enough anyone.
+// makeRoom forgets those who have all their guesses again, and when that does
+// not free a quarter, others.
 func (g *guesses) makeRoom() {
 	if len(g.limiter) < mostGuessers {
 		return
@@ -109,7 +109,7 @@ func (g *guesses) makeRoom() {
 		}
 	}
 	for who := range g.limiter {
-		if len(g.limiter) < mostGuessers {
+		if len(g.limiter) <= mostGuessers*3/4 {
 			break
 		}
 		delete(g.limiter, who)
@@ -132,7 +132,7 @@ func (r *Registry) guess(name, address, phc string, secret []byte) (verdict, err
 	if r.guesses.spent(name, address) {
 		return limitedGuess, nil
 	}
-	if err := r.hasher.enter(true); err != nil {
+	if !r.hasher.tryEnter() {
 		return busyHashing, nil
 	}
 	defer r.hasher.leave()

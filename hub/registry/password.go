@@ -78,24 +78,26 @@ func newHasher(cost Argon2) *hasher {
 	return h
 }
 
-// errBusy means that too many wait for a hash.
-var errBusy = errors.New("too many passwords wait to be checked")
-
-// enter waits for a slot. A login answers errBusy when too many wait; an
-// administrator's edit always waits.
-func (h *hasher) enter(login bool) error {
-	defer h.waiting.Add(-1)
-	if h.waiting.Add(1) > hashesWait && login {
-		return errBusy
-	}
+// enter waits for a slot.
+func (h *hasher) enter() {
+	h.waiting.Add(1)
 	h.slots <- struct{}{}
-	return nil
+	h.waiting.Add(-1)
+}
+
+// tryEnter is enter for strangers: false when too many wait already.
+func (h *hasher) tryEnter() bool {
+	if h.waiting.Load() >= hashesWait {
+		return false
+	}
+	h.enter()
+	return true
 }
 
 func (h *hasher) leave() { <-h.slots }
 
-// hash makes a PHC string with a random salt. It and matches need no slot
-// of their own: the caller has entered, or is alone.
+// hash makes a PHC string with a random salt. Who calls it or matches has
+// entered.
 func (h *hasher) hash(password string) string {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
@@ -148,6 +150,48 @@ func parsePHC(phc string) (cost Argon2, salt, sum []byte, err error) {
 		return cost, nil, nil, errPHC
 	}
 	return cost, salt, sum, nil
+}
+
+// chosen is a password that an edit sets or a repeated command names. It is
+// hashed and compared once, however often the edit runs. It is for one
+// goroutine.
+type chosen struct {
+	h    *hasher
+	text string
+	phc  string          // "" = not hashed yet
+	same map[string]bool // by PHC string
+}
+
+// choose makes a chosen of a password that was checked; nil of "".
+func (r *Registry) choose(password string) *chosen {
+	if password == "" {
+		return nil
+	}
+	return &chosen{h: r.hasher, text: password, same: make(map[string]bool)}
+}
+
+func (c *chosen) hash() string {
+	if c.phc == "" {
+		c.h.enter()
+		defer c.h.leave()
+		c.phc = c.h.hash(c.text)
+		c.same[c.phc] = true
+	}
+	return c.phc
+}
+
+func (c *chosen) is(phc string) (bool, error) {
+	same, known := c.same[phc]
+	if known {
+		return same, nil
+	}
+	c.h.enter()
+	defer c.h.leave()
+	same, err := c.h.matches(phc, c.text)
+	if err == nil {
+		c.same[phc] = same
+	}
+	return same, err
 }
 
 // generatePassword makes one of 120 random bits, without characters that look

@@ -29,6 +29,7 @@ type Registry struct {
 	shown   shownOnce
 	numbers numbers
 	ticks   ticks
+	again   sync.Mutex // held by the one edit that runs again
 	stop    func()
 
 	mu       sync.RWMutex // guards what follows; never held during a commit
@@ -76,9 +77,10 @@ func (r *Registry) Close() { r.stop() }
 // saw them already.
 func (r *Registry) load() error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.stop = r.backend.Watch(r.follow)
-	if err := r.index.load(r.backend); err != nil {
+	err := r.index.load(r.backend)
+	r.mu.Unlock()
+	if err != nil {
 		r.stop()
 		return err
 	}

@@ -40,16 +40,17 @@ func (a Actor) remembered() bool { return a.Kind == ActorUser && a.CommandID != 
 // Errors: CodeIDReused when the ID was used for another command or with other
 // arguments.
 func (r *Registry) Replayed(a Actor, password string) (answer json.RawMessage, known bool, err error) {
+	chosen := r.choose(password)
 	err = r.try(true, func(e *edit) error {
 		var rec replayRecord
-		rec, known, err = e.replayed(a, password)
+		rec, known, err = e.replayed(a, chosen)
 		answer = rec.Answer
 		return err
 	})
 	return answer, known, err
 }
 
-func (e *edit) replayed(a Actor, password string) (rec replayRecord, known bool, err error) {
+func (e *edit) replayed(a Actor, password *chosen) (rec replayRecord, known bool, err error) {
 	if !a.remembered() {
 		return rec, false, nil
 	}
@@ -57,9 +58,9 @@ func (e *edit) replayed(a Actor, password string) (rec replayRecord, known bool,
 	if err != nil || !known || e.at.Sub(rec.At.Time) > e.r.memory {
 		return replayRecord{}, false, err
 	}
-	same := rec.Command == a.Command && rec.Args == hex.EncodeToString(a.ArgsHash[:]) && (rec.Secret == "") == (password == "")
-	if same && password != "" {
-		if same, err = e.r.sameSecret(rec.Secret, password); err != nil {
+	same := rec.Command == a.Command && rec.Args == hex.EncodeToString(a.ArgsHash[:]) && (rec.Secret == "") == (password == nil)
+	if same && password != nil {
+		if same, err = password.is(rec.Secret); err != nil {
 			return replayRecord{}, false, err
 		}
 	}
@@ -68,14 +69,6 @@ func (e *edit) replayed(a Actor, password string) (rec replayRecord, known bool,
 			"the id %q was used for another command, or with other arguments", a.CommandID).WithField("id")
 	}
 	return rec, true, nil
-}
-
-func (r *Registry) sameSecret(phc, password string) (bool, error) {
-	if err := r.hasher.enter(false); err != nil {
-		return false, err
-	}
-	defer r.hasher.leave()
-	return r.hasher.matches(phc, password)
 }
 
 // remember writes the replay key, and deletes some that are too old.

@@ -32,6 +32,8 @@ type SiteEdit struct {
 	AddStores    []sitesync.StoreID
 	RemoveStores []sitesync.StoreID // to the central site
 	DryRun       bool               // check and tell the effects, change nothing
+
+	password *chosen
 }
 
 // SiteResult is what an edit of a site did.
@@ -56,7 +58,8 @@ func (r *Registry) CreateSite(a Actor, n NewSite) (SiteResult, error) {
 	if err := want.check(); err != nil {
 		return SiteResult{}, err
 	}
-	done, err := r.perform(a, n.Password, false, func(e *edit) error {
+	want.password = r.choose(n.Password)
+	done, err := r.perform(a, want.password, false, func(e *edit) error {
 		id, err := e.reserve(idSite, 1)
 		if err != nil {
 			return err
@@ -81,12 +84,11 @@ func (r *Registry) UpdateSite(a Actor, want SiteEdit) (SiteResult, error) {
 	if err := want.check(); err != nil {
 		return SiteResult{}, err
 	}
-	password := ""
 	if want.Password != nil {
-		password = *want.Password
+		want.password = r.choose(*want.Password)
 	}
 	var would *Site
-	done, err := r.perform(a, password, want.DryRun, func(e *edit) error {
+	done, err := r.perform(a, want.password, want.DryRun, func(e *edit) error {
 		c, err := e.changeSite(want.Site)
 		if err != nil {
 			return err
@@ -116,7 +118,7 @@ func (e *edit) apply(c *siteChange, d *deviceRecord, want SiteEdit) error {
 	if err := e.applyName(c, want.Name); err != nil {
 		return err
 	}
-	if err := e.applyPassword(c, d, want.Password); err != nil {
+	if err := e.applyPassword(c, d, want.password); err != nil {
 		return err
 	}
 	if err := e.applyEnabled(c, want.Enabled); err != nil {
@@ -162,7 +164,7 @@ func (e *edit) applyName(c *siteChange, name *string) error {
 	return nil
 }
 
-func (e *edit) applyPassword(c *siteChange, d *deviceRecord, password *string) error {
+func (e *edit) applyPassword(c *siteChange, d *deviceRecord, password *chosen) error {
 	if password == nil {
 		return nil
 	}
@@ -170,7 +172,7 @@ func (e *edit) applyPassword(c *siteChange, d *deviceRecord, password *string) e
 		return sitesync.Errorf(sitesync.CodeInvalid, "leave the password out", "the central site has no password: no device is it").WithField("password")
 	}
 	first := d.Password == 0
-	changed, back, err := d.setPassword(e.r.hasher, *password)
+	changed, back, err := d.setPassword(password)
 	if err != nil {
 		return err
 	}

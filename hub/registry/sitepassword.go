@@ -21,13 +21,9 @@ func (d *deviceRecord) passwordHash() string {
 
 // setPassword makes password the present one. changed is false when it was
 // that already; back tells that it is a former one put back.
-func (d *deviceRecord) setPassword(h *hasher, password string) (changed, back bool, err error) {
-	if err := h.enter(false); err != nil {
-		return false, false, err
-	}
-	defer h.leave()
+func (d *deviceRecord) setPassword(password *chosen) (changed, back bool, err error) {
 	for _, p := range d.Passwords {
-		same, err := h.matches(p.Hash, password)
+		same, err := password.is(p.Hash)
 		if err != nil {
 			return false, false, err
 		}
@@ -40,7 +36,7 @@ func (d *deviceRecord) setPassword(h *hasher, password string) (changed, back bo
 	}
 	d.LastPassword++
 	d.Password = d.LastPassword
-	d.Passwords = append(d.Passwords, passwordVersion{Version: d.Password, Hash: h.hash(password)})
+	d.Passwords = append(d.Passwords, passwordVersion{Version: d.Password, Hash: password.hash()})
 	d.prunePasswords()
 	return true, false, nil
 }

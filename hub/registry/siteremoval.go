@@ -22,7 +22,7 @@ type SiteRemoval struct {
 // stores, or some are wanted there; the message names them), CodeBacklog
 // unless Force, CodeIDReused.
 func (r *Registry) DeleteSite(a Actor, d SiteRemoval) (SiteResult, error) {
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		c, device, err := e.beginRemoval(d)
 		if err != nil {
 			return err
@@ -55,7 +55,7 @@ func (r *Registry) DeleteSite(a Actor, d SiteRemoval) (SiteResult, error) {
 // gets an intent for a new replica. Errors: CodeNotFound, CodeActiveHere,
 // CodeConflict, CodeBacklog unless Force, CodeIDReused.
 func (r *Registry) ResetHardware(a Actor, d SiteRemoval) (SiteResult, error) {
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		c, device, err := e.beginRemoval(d)
 		if err != nil {
 			return err

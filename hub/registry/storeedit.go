@@ -35,7 +35,7 @@ func (r *Registry) CreateStore(a Actor, n NewStore) (StoreResult, error) {
 	if err != nil {
 		return StoreResult{}, err
 	}
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		id, err := e.reserve(idStore, 1)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (r *Registry) UpdateStore(a Actor, want StoreEdit) (StoreResult, error) {
 	if err != nil {
 		return StoreResult{}, err
 	}
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		s, err := e.store(want.Store)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (r *Registry) UpdateStore(a Actor, want StoreEdit) (StoreResult, error) {
 // store that is wanted there already is left as it is. Errors: CodeNotFound,
 // CodeIDReused.
 func (r *Registry) MoveStore(a Actor, store sitesync.StoreID, to sitesync.SiteID) (StoreResult, error) {
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		s, err := e.store(store)
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ func (r *Registry) MoveStore(a Actor, store sitesync.StoreID, to sitesync.SiteID
 // DeleteStore takes a store away that is wanted at the central site, with an
 // intent to drop its data. Errors: CodeNotFound, CodeInUse, CodeIDReused.
 func (r *Registry) DeleteStore(a Actor, store sitesync.StoreID) (StoreResult, error) {
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		s, err := e.store(store)
 		if err != nil {
 			return err

@@ -29,7 +29,7 @@ func (r *Registry) CreateToken(a Actor, n NewToken) (u User, token string, err e
 		return User{}, "", err
 	}
 	token = randomSecret(tokenPrefix)
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		if n.Expires != nil && !n.Expires.After(e.at.Time) {
 			return sitesync.Errorf(sitesync.CodeInvalid, "choose a time to come", "the token would have expired already").WithField("expires")
 		}

@@ -57,15 +57,15 @@ func (r *Registry) CreateUser(a Actor, n NewUser) (u User, generated string, err
 	if err := checkUser(n.Name, &n.Role, &password); err != nil {
 		return User{}, "", err
 	}
-	done, err := r.perform(a, n.Password, false, func(e *edit) error {
-		rec := userRecord{Name: n.Name, Kind: KindUser, Role: n.Role, Data: n.Data, Enabled: true, Created: e.at}
-		if rec.Password, err = r.hashed(password); err != nil {
-			return err
+	given, chosen := r.choose(n.Password), r.choose(password)
+	done, err := r.perform(a, given, false, func(e *edit) error {
+		if given != nil {
+			e.done.secret = chosen.hash()
 		}
-		if n.Password != "" {
-			e.done.secret = rec.Password
-		}
-		return e.addUser(rec)
+		return e.addUser(userRecord{
+			Name: n.Name, Kind: KindUser, Role: n.Role, Data: n.Data, Enabled: true,
+			Password: chosen.hash(), Created: e.at,
+		})
 	})
 	if err != nil {
 		return User{}, "", err
@@ -83,9 +83,9 @@ func (r *Registry) UpdateUser(a Actor, want UserEdit) (User, error) {
 	if err := checkUser(want.Name, want.Role, want.Password); err != nil {
 		return User{}, err
 	}
-	password := ""
+	var password *chosen
 	if want.Password != nil {
-		password = *want.Password
+		password = r.choose(*want.Password)
 	}
 	done, err := r.perform(a, password, false, func(e *edit) error {
 		rec, err := e.user(want.Name, "")
@@ -110,9 +110,7 @@ func (r *Registry) UpdateUser(a Actor, want UserEdit) (User, error) {
 			if rec.Kind == KindToken {
 				return sitesync.Errorf(sitesync.CodeInvalid, "revoke the token and create another", "a token has no password").WithField("password")
 			}
-			if rec.Password, err = r.hashed(password); err != nil {
-				return err
-			}
+			rec.Password = password.hash()
 			e.done.secret = rec.Password
 			after["password"] = "changed"
 		}
@@ -137,7 +135,7 @@ func (r *Registry) DeleteUser(a Actor, name string) (User, error) {
 }
 
 func (r *Registry) deleteUser(a Actor, name string, kind UserKind) (User, error) {
-	done, err := r.perform(a, "", false, func(e *edit) error {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
 		rec, err := e.user(name, kind)
 		if err != nil {
 			return err
@@ -212,15 +210,6 @@ func (e *edit) setAdmin(name string, administers bool) error {
 		return sitesync.Errorf(sitesync.CodeInUse, "make another user an administrator first", "%q is the last administrator", name).WithField("name")
 	}
 	return e.put(keyAdmins, admins)
-}
-
-// hashed hashes a password that was checked.
-func (r *Registry) hashed(password string) (string, error) {
-	if err := r.hasher.enter(false); err != nil {
-		return "", err
-	}
-	defer r.hasher.leave()
-	return r.hasher.hash(password), nil
 }
 
 func checkUser(name string, role *Role, password *string) error {

@@ -5,6 +5,7 @@ package session
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"sitesync/hub/registry"
 	"sitesync/shared/sitesync"
@@ -23,14 +24,17 @@ type Session struct {
 	// Of the handlers alone, which run one after another.
 	Hello     []*wire.Hello // pages so far
 	Replica   sitesync.ReplicaID
-	Greeted   bool // the welcome is out: sync traffic is taken
 	Streams   map[sitesync.StoreID]*Stream
 	PullAt    *PullStream
 	BadFrames map[sitesync.StoreID]int
 
+	greeted atomic.Bool // the welcome is out: sync traffic is taken
+	stale   atomic.Bool // the device has to be told anew which stores are its site's
+
 	mu       sync.Mutex
 	held     map[sitesync.StoreID]sitesync.ProblemCode
 	assigned uint64
+	telling  sync.Mutex
 }
 
 // Stream is a resync under way: how far it was sent, and how much of it.
@@ -80,6 +84,35 @@ func (s *Session) NextAssignment() uint64 {
 	return s.assigned
 }
 
+// Greeted reports whether the welcome has been made.
+func (s *Session) Greeted() bool { return s.greeted.Load() }
+
+// SetGreeted notes that it has.
+func (s *Session) SetGreeted() { s.greeted.Store(true) }
+
+// Stale notes that the device's assignment has changed.
+func (s *Session) Stale() { s.stale.Store(true) }
+
+// TellAssignment calls tell if the assignment has changed since it was last
+// told, one call at a time, so that what is told last is what was read last. A
+// tell that fails, as before the device has subscribed, is made up for by the
+// next call.
+func (s *Session) TellAssignment(tell func() error) error {
+	if !s.Greeted() || !s.stale.Load() {
+		return nil
+	}
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	if !s.stale.Swap(false) {
+		return nil
+	}
+	err := tell()
+	if err != nil {
+		s.stale.Store(true)
+	}
+	return err
+}
+
 // Takes reports whether a frame of the session is to be taken: those of
 // another session, and any before the welcome, are not.
-func (s *Session) Takes(h wire.Header) bool { return s.Greeted && h.Session == s.Number }
+func (s *Session) Takes(h wire.Header) bool { return s.Greeted() && h.Session == s.Number }

@@ -83,6 +83,7 @@ type DB struct {
 	group  *group
 	commit func(*badger.Txn) error // (*badger.Txn).Commit; tests make it fail
 	failed error                   // the first failed commit
+	logged int64                   // bytes in the value log since rotate was last asked for
 
 	mu     sync.Mutex // guards snap and every snapshot's refs
 	snap   *snapshot  // what the last commit left; nil once closed
@@ -93,6 +94,7 @@ type DB struct {
 	size            sizeCache
 
 	stop    chan struct{} // closed by Close
+	filled  chan struct{} // asks for rotate
 	running sync.WaitGroup
 }
 
@@ -106,6 +108,9 @@ type DB struct {
 // Badger's files are in DIR/data, which nobody but the owner may enter even
 // where DIR existed before with wider permissions.
 func Open(o Options) (*DB, error) {
+	if err := checkAllocator(); err != nil {
+		return nil, err
+	}
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
@@ -142,6 +147,7 @@ func start(o Options, bdb *badger.DB, log *badgerLog) *DB {
 		longest: longestGroup,
 		group:   newGroup(),
 		stop:    make(chan struct{}),
+		filled:  make(chan struct{}, 1),
 	}
 	db.commit = func(txn *badger.Txn) error {
 		return errors.Join(txn.Commit(), log.syncFailure())

@@ -166,6 +166,7 @@ func (db *DB) write(b *batch) error {
 		db.log.Error("database failed; it takes no more writes until it is opened again", keyDir, db.dir, keyError, err)
 		return db.failed
 	}
+	db.countLog(b.cost.log)
 	return nil
 }
 

@@ -100,7 +100,8 @@ func FuzzPacketReader(f *testing.F) {
 			if !bytes.HasPrefix(data, passed) {
 				t.Fatalf("%x came, %x got through", data, passed)
 			}
-			if err == nil && r.rest == 0 && len(passed) != len(data) {
+			// Nothing but the beginning of a header may be left at the end.
+			if err == nil && len(data)-len(passed) > 4 {
 				t.Fatalf("%x came, %x got through without an error", data, passed)
 			}
 			for again := bytes.NewReader(passed); ; {

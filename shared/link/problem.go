@@ -29,6 +29,8 @@ const (
 	StageSession   Stage = "session"   // everything after
 )
 
+const tryAgain = "try again in a while; an agent does so by itself"
+
 // The errors of this package unwrap to a *sitesync.Error, so that
 // sitesync.CodeOf and sitesync.AsError work on them: code refused for a
 // refusal, unreachable for everything else.
@@ -91,7 +93,7 @@ func ProblemOf(err error) sitesync.Problem {
 	if e := sitesync.AsError(err); e != nil {
 		return sitesync.Problem{Code: code, Message: e.Message, Next: e.Next}
 	}
-	return sitesync.Problem{Code: code, Message: "the connection to the hub failed: " + err.Error(), Next: "it is tried again by itself"}
+	return sitesync.Problem{Code: code, Message: "the connection to the hub failed: " + err.Error(), Next: tryAgain}
 }
 
 func (e *RefusedError) problem() sitesync.ProblemCode {
@@ -113,7 +115,7 @@ func (e *RefusedError) explain() *sitesync.Error {
 		return sitesync.Errorf(sitesync.CodeRefused, "if this device replaces the former one, have the hub's operator reset the site's hardware ID",
 			"the hub knows another device under this name")
 	case 3:
-		return sitesync.Errorf(sitesync.CodeUnreachable, "nothing needs to be done, it is tried again later", "the hub is busy and asks to come back later")
+		return sitesync.Errorf(sitesync.CodeUnreachable, tryAgain, "the hub is busy and asks to come back later")
 	case 4:
 		return sitesync.Errorf(sitesync.CodeRefused, "enter the present name and password; the hub's operator can set a new password",
 			"the hub does not know this name with this password")
@@ -168,10 +170,9 @@ func (e *TLSError) explain() *sitesync.Error {
 }
 
 func (e *UnreachableError) explain() *sitesync.Error {
-	const again = "it is tried again by itself"
 	switch {
 	case e.Stage == StageSession:
-		return unreachable(again, "the connection to the hub at %s was lost: %s", e.Hub, plain(e.Err))
+		return unreachable(tryAgain, "the connection to the hub at %s was lost: %s", e.Hub, plain(e.Err))
 	case errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, os.ErrDeadlineExceeded):
 		return unreachable("check this device's network; if other places are reached, ask the hub's operator",
 			"the hub at %s did not answer in time (step: %s)", e.Hub, e.Stage)

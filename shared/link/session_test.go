@@ -298,15 +298,19 @@ func TestPublishTooLarge(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	silent := listen(t) // accepts by backlog, answers nothing
-	closed := listen(t)
-	closed.Close()
 	h := startHub(t)
+	// The near end of a connection: nobody listens there, nor can begin to.
+	taken, err := net.Dial("tcp", strings.TrimPrefix(h.url["mqtt"], "mqtt://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	hangUp := fakeHub(t, nil, func(c net.Conn) { c.Close() })
 	for _, test := range []struct {
 		name, url string
 		stage     Stage
 	}{
-		{"refused port", "mqtt://" + closed.Addr().String(), StageConnect},
+		{"refused port", "mqtt://" + taken.LocalAddr().String(), StageConnect},
 		{"no such host", "mqtt://no-such-host.invalid", StageResolve},
 		{"silent before CONNACK", "mqtt://" + silent.Addr().String(), StageLogin},
 		{"silent before TLS", "mqtts://" + silent.Addr().String(), StageTLS},

@@ -52,7 +52,7 @@ func (t *Timings) Flags(flags *pflag.FlagSet) {
 	add(&t.LeaseMargin, "lease-margin", 5*time.Minute, "what the hub waits beyond a site's longest time offline before it takes a store over (Go duration)")
 	add(&t.ReplayMemory, "replay-memory", 10*time.Minute, "how long the hub remembers commands, so that a repeated one is not done twice (Go duration)")
 	add(&t.StatusInterval, "status-interval", 30*time.Second, "shortest time between two status messages of one site (Go duration)")
-	add(&t.CredentialRetry, "credential-retry", time.Hour, "time between two attempts of a device that the hub refused (Go duration)")
+	add(&t.CredentialRetry, "credential-retry", 5*time.Minute, "time between two attempts of a device that the hub refused (Go duration)")
 	add(&t.ReplicaWindow, "replica-window", 24*time.Hour, "a second new data directory of a site within this time holds the site (Go duration)")
 }
 

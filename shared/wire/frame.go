@@ -8,6 +8,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -27,6 +28,10 @@ const MaxBody = 8 << 20
 // PageBytes is the size that a page of hello, welcome and assignment stays
 // under.
 const PageBytes = 64 << 10
+
+// ErrFrame is in the chain of every error of Decode: the frame cannot be read,
+// whatever is tried again.
+var ErrFrame = errors.New("wire: bad frame")
 
 // Header is the part of a frame that is never compressed.
 type Header struct {
@@ -98,36 +103,36 @@ func ParseHeader(frame []byte) (Header, error) {
 func split(frame []byte) (Header, int, []byte, error) {
 	var h Header
 	if len(frame) < 3 {
-		return h, 0, nil, fmt.Errorf("wire: the frame has %d bytes, too few for a header", len(frame))
+		return h, 0, nil, fmt.Errorf("the frame has %d bytes, too few for a header", len(frame))
 	}
 	if frame[0] != Version {
-		return h, 0, nil, fmt.Errorf("wire: frame version %d, this program knows %d", frame[0], Version)
+		return h, 0, nil, fmt.Errorf("frame version %d, this program knows %d", frame[0], Version)
 	}
 	h.Kind = wirepb.Kind(frame[1])
 	if _, ok := wirepb.Kind_name[int32(h.Kind)]; !ok || h.Kind == wirepb.Kind_KIND_UNSPECIFIED {
-		return h, 0, nil, fmt.Errorf("wire: unknown kind %d", frame[1])
+		return h, 0, nil, fmt.Errorf("unknown kind %d", frame[1])
 	}
 	compression, rest := frame[2], frame[3:]
 	var store, length uint64
 	for _, field := range []*uint64{&h.Session, &store, &length} {
 		n := 0
 		if *field, n = binary.Uvarint(rest); n <= 0 {
-			return h, 0, nil, fmt.Errorf("wire: the header is cut short")
+			return h, 0, nil, fmt.Errorf("the header is cut short")
 		}
 		rest = rest[n:]
 	}
 	h.Store = sitesync.StoreID(store)
 	switch {
 	case length > MaxBody:
-		return h, 0, nil, fmt.Errorf("wire: a body of %d bytes, the most is %d", length, MaxBody)
+		return h, 0, nil, fmt.Errorf("a body of %d bytes, the most is %d", length, MaxBody)
 	case compression == plain && length == uint64(len(rest)):
 		return h, -1, rest, nil
 	case compression == plain:
-		return h, 0, nil, fmt.Errorf("wire: the header says %d bytes, the body has %d", length, len(rest))
+		return h, 0, nil, fmt.Errorf("the header says %d bytes, the body has %d", length, len(rest))
 	case compression == zstd1:
 		return h, int(length), rest, nil
 	default:
-		return h, 0, nil, fmt.Errorf("wire: unknown compression %d", compression)
+		return h, 0, nil, fmt.Errorf("unknown compression %d", compression)
 	}
 }
 
@@ -136,13 +141,24 @@ func Decode[M any, P interface {
 	*M
 	Decoder
 }](frame []byte) (Header, *M, error) {
+	h, m, err := decode[M, P](frame)
+	if err != nil {
+		return h, nil, fmt.Errorf("%w: %w", ErrFrame, err)
+	}
+	return h, (*M)(m), nil
+}
+
+func decode[M any, P interface {
+	*M
+	Decoder
+}](frame []byte) (Header, P, error) {
 	h, length, body, err := split(frame)
 	if err != nil {
 		return h, nil, err
 	}
 	m := P(new(M))
 	if h.Kind != m.kind() {
-		return h, nil, fmt.Errorf("wire: a %v where a %v belongs", h.Kind, m.kind())
+		return h, nil, fmt.Errorf("a %v where a %v belongs", h.Kind, m.kind())
 	}
 	if length >= 0 {
 		if body, err = decompress(body, length); err != nil {
@@ -150,7 +166,7 @@ func Decode[M any, P interface {
 		}
 	}
 	if err := m.fromWire(body); err != nil {
-		return h, nil, fmt.Errorf("wire: %v: %w", h.Kind, err)
+		return h, nil, fmt.Errorf("%v: %w", h.Kind, err)
 	}
-	return h, (*M)(m), nil
+	return h, m, nil
 }

@@ -39,10 +39,10 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 func decompress(body []byte, length int) ([]byte, error) {
 	out, err := decoder().DecodeAll(body, make([]byte, 0, min(length, 16*len(body)+4096)))
 	if err != nil {
-		return nil, fmt.Errorf("wire: decompressing: %w", err)
+		return nil, fmt.Errorf("decompressing: %w", err)
 	}
 	if len(out) != length {
-		return nil, fmt.Errorf("wire: the header says %d bytes, the body has %d", length, len(out))
+		return nil, fmt.Errorf("the header says %d bytes, the body has %d", length, len(out))
 	}
 	return out, nil
 }

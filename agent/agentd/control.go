@@ -1,0 +1,173 @@
+package agentd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sitesync/agent/api"
+	"sitesync/agent/engine"
+	"sitesync/shared/link"
+	"sitesync/shared/sitesync"
+)
+
+// control is the agent as the local API sees it.
+type control Agent
+
+var _ api.Agent = (*control)(nil)
+
+// Status implements api.Agent.
+func (c *control) Status() api.Status { return (*Agent)(c).Status() }
+
+// Status is the engine's part of the status, in the API's shape.
+func (a *Agent) Status() api.Status {
+	e := a.engine.Status()
+	s := api.Status{HardwareID: a.device.Hardware, Link: e.Link, Since: sitesync.At(e.Since), Problem: e.Problem,
+		ClockSkewMs: e.ClockSkew.Milliseconds()}
+	if !e.LastSync.IsZero() {
+		at := sitesync.At(e.LastSync)
+		s.LastSync = &at
+	}
+	if site := a.engine.Site(); site != nil {
+		s.Site = &api.Site{ID: site.ID, Name: site.Name, Code: site.Code}
+		s.Hub = site.Hub
+	}
+	return s
+}
+
+// Sync implements api.Agent.
+func (c *control) Sync() error {
+	if c.engine.Site() == nil {
+		return notJoined()
+	}
+	c.engine.SyncNow()
+	return nil
+}
+
+// Check implements api.Agent.
+func (c *control) Check(ctx context.Context) ([]api.Step, error) { return (*Agent)(c).Check(ctx) }
+
+// Check tries the connection step by step.
+func (a *Agent) Check(ctx context.Context) ([]api.Step, error) {
+	if a.engine.Site() == nil {
+		return nil, notJoined()
+	}
+	var steps []api.Step
+	for _, s := range a.engine.Check(ctx) {
+		steps = append(steps, api.Step{Step: s.Name, OK: s.Problem == nil, Ms: s.Took.Milliseconds(), Problem: s.Problem})
+	}
+	return steps, nil
+}
+
+// SetEnabled implements api.Agent.
+func (c *control) SetEnabled(_ context.Context, on bool) error { return c.engine.Enable(on) }
+
+// SetSite implements api.Agent.
+func (c *control) SetSite(_ context.Context, edit api.SiteEdit, abandon bool) error {
+	a := (*Agent)(c)
+	next, other, err := a.edited(edit)
+	if err != nil {
+		return err
+	}
+	if waiting := a.db.Backlog(); other && waiting > 0 {
+		if !abandon {
+			return sitesync.Errorf(sitesync.CodeUnsent, "let them be sent first, or export them with sitesync-agent outbox export; abandon=1 exports and forgets them",
+				"%d changes have not reached the hub yet, and they belong to the present site", waiting)
+		}
+		if err := a.abandon(); err != nil {
+			return err
+		}
+	}
+	return a.engine.SetSite(next)
+}
+
+// edited is the site with the edit made. other says that it may be another hub
+// or site than now.
+func (a *Agent) edited(edit api.SiteEdit) (next engine.Site, other bool, err error) {
+	now := a.engine.Site()
+	if now != nil {
+		next = *now
+	}
+	set := func(into *string, value *string) (changed bool) {
+		if value == nil || *value == *into {
+			return false
+		}
+		*into = *value
+		return true
+	}
+	hub := set(&next.Hub, edit.Hub)
+	set(&next.CA, edit.CA)
+	name := set(&next.Name, edit.Name)
+	set(&next.Code, edit.Code)
+	if edit.Password != nil {
+		next.Password, next.Fresh = *edit.Password, true
+	}
+	switch {
+	case next.Hub == "":
+		return next, false, missing("hub")
+	case next.Name == "":
+		return next, false, missing("name")
+	case next.Password == "" && next.Credential == "":
+		return next, false, missing("password")
+	}
+	if _, err := link.ParseURL(next.Hub, a.config.Insecure); err != nil {
+		return next, false, err
+	}
+	if edit.CA != nil && *edit.CA != "" {
+		if _, err := link.TrustCA([]byte(*edit.CA)); err != nil {
+			return next, false, err
+		}
+	}
+	// A new name alone keeps the credential, which belongs to one site: that is
+	// a renamed site. With a password it can be any.
+	other = now != nil && (hub || name && edit.Password != nil)
+	if other {
+		next.Switch = true
+		if hub {
+			next.Addresses = nil
+		}
+	}
+	return next, other, nil
+}
+
+func missing(field string) error {
+	return sitesync.Errorf(sitesync.CodeInvalid, "send hub, name and password the first time", "the site's %s is missing", field).WithField(field)
+}
+
+// abandon exports what waits, then forgets all that is here.
+func (a *Agent) abandon() error {
+	file := filepath.Join(a.config.Data, fmt.Sprintf("abandoned-%s.ndjson", time.Now().UTC().Format("20060102-150405")))
+	n, err := a.Export(file)
+	if err != nil {
+		return err
+	}
+	a.config.Log.Warn("unsent changes were exported and given up, as was asked for", "changes", n, "file", file)
+	return a.engine.Pause(a.db.Clear)
+}
+
+// Export writes what waits in the outbox to a file, durably.
+func (a *Agent) Export(file string) (n uint64, err error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, sitesync.Errorf(sitesync.CodeUsage, "choose a new file in a folder that exists", "the export cannot be written: %w", err)
+	}
+	defer func() {
+		if e := f.Sync(); err == nil {
+			err = e
+		}
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	site := engine.Site{}
+	if s := a.engine.Site(); s != nil {
+		site = *s
+	}
+	return a.db.Export(f, site.ID, site.HubID)
+}
+
+func notJoined() error {
+	return sitesync.Errorf(sitesync.CodeInvalid, "join a site first: sitesync-agent join, or PUT /v1/site", "this device has not joined a site")
+}

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"sitesync/agent/localdb"
+	"sitesync/shared/sitesync"
+)
+
+// StoreItem is a store in GET /v1/stores.
+type StoreItem struct {
+	ID sitesync.StoreID `json:"id"`
+	Store
+	Name    string            `json:"name"`
+	Records int64             `json:"records"`
+	Digest  sitesync.Digest   `json:"digest"`
+	Head    string            `json:"head"`    // how far reading from the hub has come; opaque
+	Problem *sitesync.Problem `json:"problem"` // why it is held back, if it is
+}
+
+// list is the shape of every list.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, http.StatusOK, s.status())
+}
+
+func (s *Server) status() Status {
+	st := s.agent.Status()
+	stores := s.db.Stores()
+	st.Backlog, st.Stores = 0, make([]Store, 0, len(stores))
+	for i := range stores {
+		st.Stores = append(st.Stores, storeOf(&stores[i]))
+		st.Backlog += stores[i].Queued()
+	}
+	if st.Problem == nil {
+		st.Problem = problemOf(stores)
+	}
+	return st
+}
+
+func (s *Server) listStores(w http.ResponseWriter, _ *http.Request) error {
+	stores := s.db.Stores()
+	items := make([]StoreItem, 0, len(stores))
+	for i := range stores {
+		items = append(items, itemOf(&stores[i]))
+	}
+	return answer(w, http.StatusOK, list[StoreItem]{Items: items})
+}
+
+func storeOf(s *localdb.Store) Store {
+	loaded := Loaded{Records: uint64(max(s.Records, 0)), Total: uint64(max(s.Records, 0))}
+	if s.Resync != nil {
+		loaded = Loaded{Records: s.Resync.Records, Total: s.Resync.Total}
+	}
+	return Store{Code: s.Code, Phase: s.Phase, Writable: s.Writable() == nil, Epoch: s.Epoch, Queued: s.Queued(), Loaded: loaded}
+}
+
+func itemOf(s *localdb.Store) StoreItem {
+	return StoreItem{ID: s.ID, Store: storeOf(s), Name: s.Name, Records: s.Records, Digest: s.Digest, Head: s.Cursor.String(), Problem: s.Blocked}
+}
+
+// problemOf gives what is wrong with the stores: the first that is held back,
+// else that the hub refused changes.
+func problemOf(stores []localdb.Store) *sitesync.Problem {
+	var refused uint64
+	var where []string
+	for i := range stores {
+		s := &stores[i]
+		if s.Blocked != nil {
+			return s.Blocked
+		}
+		if s.Refused > 0 {
+			refused += s.Refused
+			where = append(where, fmt.Sprintf("%d of store %s", s.Refused, s.Code))
+		}
+	}
+	if refused == 0 {
+		return nil
+	}
+	what, them := fmt.Sprintf("%d changes", refused), "them"
+	if refused == 1 {
+		what, them = "1 change", "it"
+	}
+	return &sitesync.Problem{Code: sitesync.ProblemQuarantined,
+		Message: fmt.Sprintf("The hub did not apply %s made on this device (%s) and keeps %s in quarantine.", what, strings.Join(where, ", "), them),
+		Next:    fmt.Sprintf("Look for the reasons in the receipts, and ask the hub's operator to apply or discard %s.", them)}
+}

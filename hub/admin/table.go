@@ -1,0 +1,139 @@
+package admin
+
+import (
+	"reflect"
+	"slices"
+
+	"sitesync/hub/registry"
+	"sitesync/shared/sitesync"
+)
+
+// Right is what a caller must have to use a command.
+type Right uint8
+
+const (
+	Reads     Right = 1 // any user or token: role admin or viewer
+	ReadsData Right = 2 // the data right, with either role
+	Edits     Right = 3 // role admin
+)
+
+func (r Right) String() string {
+	switch r {
+	case Reads:
+		return "viewer"
+	case ReadsData:
+		return "data"
+	case Edits:
+		return "admin"
+	}
+	return "right?"
+}
+
+// Command is a row of the table.
+type Command struct {
+	Name    string       // "site.create": group and verb
+	Right   Right        // needed
+	About   string       // one line
+	Example string       // arguments, a JSON object
+	Args    reflect.Type // struct; see Field for its tags
+	Result  reflect.Type // what "result" of the answer holds
+
+	run func(c *call, args any) (any, error)
+}
+
+var table = []Command{
+	command("site.create", Edits, "Register a site, and move stores to it from the central site.",
+		`{"name":"Nadi","code":"NAD","password":"correct horse","stores":["NAD1"]}`, (*call).createSite),
+	command("site.update", Edits, "Change details and stores of a site, as a whole or not at all.",
+		`{"site":6,"revision":7,"name":"Nadi Hospital","addStores":["NAD2"],"dryRun":true}`, (*call).updateSite),
+	command("site.get", Reads, "Show a site with its state and stores.",
+		`{"site":"Nadi"}`, (*call).getSite),
+	command("site.list", Reads, "List sites by ID, the central site first.",
+		`{"state":"offline","q":"hospital","limit":100}`, (*call).listSites),
+	command("site.reset-hardware", Edits, "Free a site for another device; the device it had is shut out.",
+		`{"site":6,"force":true}`, (*call).resetHardware),
+	command("site.delete", Edits, "Delete a site that has no stores.",
+		`{"site":6}`, (*call).deleteSite),
+	command("site.join", Reads, "Give the text and QR code with which a device finds and trusts this hub.",
+		`{"site":6}`, (*call).joinSite),
+
+	command("store.create", Edits, "Create a store, active at the central site.",
+		`{"code":"NAD1","name":"Nadi pharmacy","tags":["region:west"]}`, (*call).createStore),
+	command("store.update", Edits, "Change code, name or tags of a store.",
+		`{"store":"NAD1","name":"Nadi main pharmacy"}`, (*call).updateStore),
+	command("store.get", Reads, "Show a store: where it is active, what it holds, its handover.",
+		`{"store":"NAD1"}`, (*call).getStore),
+	command("store.list", Reads, "List stores by ID.",
+		`{"site":"Nadi","limit":100}`, (*call).listStores),
+	command("store.move", Edits, "Move a store to another site.",
+		`{"store":"NAD1","to":"Nadi"}`, (*call).moveStore),
+
+	command("record.get", ReadsData, "Show a record.",
+		`{"store":"NAD1","table":"stock","record":"aspirin"}`, (*call).getRecord),
+	command("record.list", ReadsData, "List a store's records in the order of table and ID.",
+		`{"store":"NAD1","table":"stock","limit":100}`, (*call).listRecords),
+	command("record.put", Edits, "Write a record of a store that is active at the central site.",
+		`{"store":"NAD1","table":"stock","record":"aspirin","data":{"quantity":40}}`, (*call).putRecord),
+	command("record.delete", Edits, "Delete a record of a store that is active at the central site.",
+		`{"store":"NAD1","table":"stock","record":"aspirin","ifMatch":"*"}`, (*call).deleteRecord),
+}
+
+// command makes a row of a method with typed arguments and result.
+func command[A, R any](name string, right Right, about, example string, run func(*call, A) (R, error)) Command {
+	return Command{
+		Name: name, Right: right, About: about, Example: example,
+		Args: reflect.TypeFor[A](), Result: reflect.TypeFor[R](),
+		run: func(c *call, args any) (any, error) { return run(c, args.(A)) },
+	}
+}
+
+// Commands lists all commands, group by group.
+func Commands() []Command { return slices.Clone(table) }
+
+// Lookup finds a command by its name.
+func Lookup(name string) (Command, bool) {
+	i := slices.IndexFunc(table, func(c Command) bool { return c.Name == name })
+	if i < 0 {
+		return Command{}, false
+	}
+	return table[i], true
+}
+
+// Results of several commands.
+type (
+	// SiteResult is the result of commands about one site.
+	SiteResult struct {
+		Site sitesync.Site `json:"site"`
+	}
+	// SiteEdited is the result of site.update.
+	SiteEdited struct {
+		Site      sitesync.Site       `json:"site"`
+		Effects   []string            `json:"effects"` // sentences: what happens now, or would
+		Handovers []sitesync.Handover `json:"handovers"`
+	}
+	// JoinResult is the result of site.join.
+	JoinResult struct {
+		Join string `json:"join"`
+		QR   string `json:"qr"` // the same as an SVG image
+	}
+	// StoreResult is the result of commands about one store.
+	StoreResult struct {
+		Store sitesync.Store `json:"store"`
+	}
+	// MoveResult is the result of store.move; null when there was nothing to
+	// move and nothing is under way.
+	MoveResult struct {
+		Handover *sitesync.Handover `json:"handover"`
+	}
+	// RecordResult is the result of commands about one record.
+	RecordResult struct {
+		Record sitesync.Record `json:"record"`
+	}
+)
+
+// Seconds is a duration in whole seconds.
+type Seconds uint64
+
+// Ref names a site or a store in arguments: its ID as a number, or its name or
+// code as text.
+type Ref = registry.Ref

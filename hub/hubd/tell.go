@@ -1,0 +1,166 @@
+package hubd
+
+import (
+	"encoding/json"
+	"errors"
+
+	"sitesync/hub/broker"
+	"sitesync/hub/handover"
+	"sitesync/hub/registry"
+	"sitesync/hub/session"
+	"sitesync/shared/sitesync"
+	"sitesync/shared/topic"
+)
+
+// publish sends what a handler wants published: an event to all who listen,
+// anything else to the device it answers. What is lost on the way is asked for
+// again by the device.
+func (h *Hub) publish(c *broker.Client, m session.Message) {
+	if m.Event != nil {
+		h.note(m.Event)
+		if err := h.broker.Publish(m.Topic.String(), m.Bytes(), false); err != nil {
+			h.log.Error("publishing an event failed", "kind", m.Event.Kind, "error", err)
+		}
+		return
+	}
+	if err := h.send(c, m); err != nil {
+		h.log.Error("sending to a device failed", "site", c.Site, "topic", m.Topic.String(), "error", err)
+	}
+}
+
+// send gives nil also when the device has gone, or has not subscribed yet.
+func (h *Hub) send(c *broker.Client, m session.Message) error {
+	err := h.broker.Send(c, m.Topic.String(), m.Bytes())
+	if errors.Is(err, broker.ErrNotSubscribed) || errors.Is(err, broker.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// note logs an event that somebody should look at, and makes it the problem
+// of its site where it is one.
+func (h *Hub) note(e *sitesync.EventMessage) {
+	code := map[sitesync.EventKind]sitesync.ProblemCode{
+		sitesync.EventDiverged:    sitesync.ProblemDiverged,
+		sitesync.EventHubRestored: sitesync.ProblemDiverged,
+		sitesync.EventTwoDevices:  sitesync.ProblemTwoDevices,
+	}[e.Kind]
+	switch e.Kind {
+	case sitesync.EventSiteOnline, sitesync.EventSiteOffline:
+		h.log.Debug("event", "kind", e.Kind, "message", e.Message)
+	case sitesync.EventSiteBound, sitesync.EventSiteReset, sitesync.EventHandoverLoading, sitesync.EventHandoverDone, sitesync.EventHandoverEnded:
+		h.log.Info("event", "kind", e.Kind, "message", e.Message)
+	default:
+		h.log.Warn("event", "kind", e.Kind, "message", e.Message, "next", e.Next)
+	}
+	if code != "" && e.Site != nil && e.Kind != sitesync.EventTwoDevices {
+		h.live.Update(*e.Site, func(l *session.Live) {
+			l.Problem = &sitesync.Problem{Code: code, Message: e.Message, Next: e.Next}
+		})
+		h.tellStatus(*e.Site)
+	}
+}
+
+// tellAssignment tells a device which stores are its site's, if that changed.
+func (h *Hub) tellAssignment(c *broker.Client, s *session.Session) {
+	err := s.TellAssignment(func() error {
+		messages, err := h.greet.Assignment(s)
+		for _, m := range messages {
+			if err == nil {
+				err = h.broker.Send(c, m.Topic.String(), m.Bytes())
+			}
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, broker.ErrNotSubscribed) && !errors.Is(err, broker.ErrClosed) {
+		h.log.Error("telling a device its stores failed", "site", s.Site, "error", err)
+	}
+}
+
+// reassign tells the live session of a site that its stores changed.
+func (h *Hub) reassign(site sitesync.SiteID) {
+	if c, ok := h.broker.Live(site); ok {
+		s := c.Data.(*session.Session)
+		s.Stale()
+		h.tellAssignment(c, s)
+	}
+}
+
+// moved follows an arrow of the handover machine.
+func (h *Hub) moved(m handover.Moved) {
+	h.chores.do(func() {
+		h.reassign(m.Before.Owner)
+		if m.After.Owner != m.Before.Owner {
+			h.reassign(m.After.Owner)
+		}
+		for _, e := range handoverEvents(m) {
+			h.publish(nil, e)
+		}
+	})
+}
+
+func handoverEvents(m handover.Moved) (out []session.Message) {
+	if e := m.Ended; e != nil {
+		kind, words := sitesync.EventHandoverDone, "handover %d is done: store %d is active on site %d"
+		if e.State == sitesync.HandoverCancelled {
+			kind, words = sitesync.EventHandoverEnded, "handover %d was cancelled: store %d does not go to site %d"
+		}
+		out = append(out, session.Event(kind, e.To, m.Store, "", words, e.ID, m.Store, e.To))
+	}
+	if n := m.After.Handover; n != nil && n.Epoch != m.Before.Epoch {
+		out = append(out, session.Event(sitesync.EventHandoverLoading, n.To, m.Store, "",
+			"handover %d: store %d is being delivered to site %d", n.ID, m.Store, n.To))
+	}
+	return out
+}
+
+// edited follows a commit of the registry: sessions that are no longer good
+// are closed, and what is shown is brought up to date.
+func (h *Hub) edited(c registry.Change) {
+	h.chores.do(func() {
+		for _, site := range c.Sites {
+			if client, ok := h.broker.Live(site); ok {
+				s := client.Data.(*session.Session)
+				if d := h.registry.Recheck(s.Decision); d.Outcome != registry.Accepted {
+					client.Close(broker.ByHub)
+				}
+			}
+			h.publishStatus(site)
+		}
+		for _, store := range c.Stores {
+			if m, ok, err := h.records.Meta(store); err == nil && ok {
+				h.reassign(m.Owner)
+			}
+		}
+		for _, name := range c.Users {
+			h.broker.DisconnectUser(name, broker.ByHub)
+		}
+	})
+}
+
+// tellStatus publishes a site's status soon.
+func (h *Hub) tellStatus(site sitesync.SiteID) { h.chores.do(func() { h.publishStatus(site) }) }
+
+// publishStatus publishes a site's retained status, or clears it when the site
+// is gone.
+func (h *Hub) publishStatus(site sitesync.SiteID) {
+	var payload []byte
+	if s, err := h.registry.Site(site); err == nil {
+		shape, err := h.admin.Site(s)
+		if err != nil {
+			h.log.Error("showing a site's status failed", "site", site, "error", err)
+			return
+		}
+		payload, err = json.Marshal(sitesync.SiteStatus{Site: site, Online: shape.State == sitesync.StateOnline, Session: h.live.Get(site).Session,
+			Type: shape.Type, Version: shape.Version, LastSync: shape.LastSync, Backlog: shape.Backlog, Problem: shape.Problem})
+		if err != nil {
+			h.log.Error("writing a site's status failed", "site", site, "error", err)
+			return
+		}
+	} else {
+		h.live.Forget(site)
+	}
+	if err := h.broker.Publish(topic.ForSite(site, topic.Status), payload, true); err != nil {
+		h.log.Error("publishing a site's status failed", "site", site, "error", err)
+	}
+}
