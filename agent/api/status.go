@@ -30,9 +30,12 @@ func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
 	return answer(w, http.StatusOK, s.status())
 }
 
-func (s *Server) status() Status {
-	st := s.agent.Status()
-	stores := s.db.Stores()
+func (s *Server) status() Status { return Complete(s.agent.Status(), s.db) }
+
+// Complete adds to a status what the database knows: Backlog, Stores, and what
+// is wrong with them when nothing else is.
+func Complete(st Status, db *localdb.DB) Status {
+	stores := db.Stores()
 	st.Backlog, st.Stores = 0, make([]Store, 0, len(stores))
 	for i := range stores {
 		st.Stores = append(st.Stores, storeOf(&stores[i]))

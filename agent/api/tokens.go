@@ -67,7 +67,7 @@ func OpenTokens(dir string) (*Tokens, error) {
 // Create makes a token and gives its text, which nobody can read again. It is
 // durable on return. Errors: invalid, exists.
 func (t *Tokens) Create(name string, role Role) (secret string, err error) {
-	if err := sitesync.CheckCommandID(name); err != nil {
+	if sitesync.CheckCommandID(name) != nil || strings.Trim(name, ".") == "" { // dots alone mean something in paths
 		return "", invalid("name", "use 1 to 64 of A-Z a-z 0-9 . _ -", "%q cannot be the name of a token", clip(name))
 	}
 	if err := checkRole(role); err != nil {

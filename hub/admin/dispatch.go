@@ -19,25 +19,39 @@ import (
 type Records interface {
 	records.State
 	EditOnce(e records.Edit, r records.Replay) (sitesync.Record, error)
-	Remembers(by, id string, now time.Time) (bool, error)
+	CheckReplay(r records.Replay, now time.Time) error
+}
+
+// Options are what commands work on.
+type Options struct {
+	Registry     *registry.Registry
+	Records      Records
+	Handover     *handover.Driver
+	Live         *session.Table
+	URLs         func() []string // of the hub, that devices may use, the best first
+	Pin          [32]byte        // fingerprint of the hub's certificate authority; see link.Fingerprint
+	ReplayMemory time.Duration   // how long the ID of a record's edit is remembered; 0 = 10 minutes
+	Log          *slog.Logger    // nil logs nothing
 }
 
 // Dispatcher carries out commands. Its methods may be called from any
 // goroutine.
-type Dispatcher struct {
-	Registry     *registry.Registry
-	Records      Records
-	Handovers    *handover.Driver
-	Live         *session.Table
-	Addresses    func() []string // URLs of the hub that devices may use, the best first
-	Pin          [32]byte        // fingerprint of the hub's certificate authority; see link.Fingerprint
-	ReplayMemory time.Duration   // how long an edit's ID is remembered
-	Log          *slog.Logger
+type Dispatcher struct{ Options }
+
+// New makes a Dispatcher.
+func New(o Options) *Dispatcher {
+	if o.ReplayMemory == 0 {
+		o.ReplayMemory = 10 * time.Minute
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Dispatcher{o}
 }
 
 // Caller is who sent a command.
 type Caller struct {
-	Kind registry.UserKind
+	Kind string // "user" or "token"
 	Name string // bare
 	Role registry.Role
 	Data bool   // may read records

@@ -12,7 +12,7 @@ import (
 )
 
 func (c *call) joinSite(in siteOnly) (out JoinResult, err error) {
-	site, err := c.site(in.Site, "site")
+	site, err := c.findSite(in.Site, "site")
 	if err != nil {
 		return out, err
 	}
@@ -20,7 +20,7 @@ func (c *call) joinSite(in siteOnly) (out JoinResult, err error) {
 		return out, sitesync.Errorf(sitesync.CodeActiveHere, "choose the site of the device", "the site %s is this hub itself", site.Name).WithField("site")
 	}
 	hub := c.Registry.Identity().Hub
-	join := link.Join{URLs: suitable(c.Addresses(), site.Transport), Pin: c.Pin, Site: site.Name, Hub: hex.EncodeToString(hub[:])}
+	join := link.Join{URLs: suitable(c.URLs(), site.Transport), Pin: c.Pin, Site: site.Name, Hub: hex.EncodeToString(hub[:])}
 	if len(join.URLs) == 0 {
 		return out, sitesync.Errorf(sitesync.CodeInvalid, "turn that address on at the hub, or set the site's transport to auto",
 			"the hub has no address for the transport %s of the site", site.Transport).WithField("site")

@@ -18,17 +18,20 @@ type plan struct {
 func (c *call) plan() *plan { return &plan{call: c, before: map[sitesync.StoreID]records.Meta{}} }
 
 // move finds the stores that an argument names and tries their moves to a
-// site (0: one that does not exist yet). Errors: not_found, moved_code,
-// handover_state.
-func (p *plan) move(refs []Ref, field string, to sitesync.SiteID) ([]sitesync.StoreID, error) {
+// site (0: one that does not exist yet). Of stores that are to leave a site, it
+// tries those that are there; the registry refuses the others. Errors:
+// not_found, moved_code, handover_state.
+func (p *plan) move(refs []Ref, field string, from *registry.Site, to sitesync.SiteID) ([]sitesync.StoreID, error) {
 	var ids []sitesync.StoreID
 	for _, ref := range refs {
-		store, err := p.call.store(ref, field)
+		store, err := p.call.findStore(ref, field)
 		if err != nil {
 			return nil, err
 		}
-		if err := p.try(&store, field, to); err != nil {
-			return nil, err
+		if from == nil || store.Site == from.ID {
+			if err := p.try(&store, field, to); err != nil {
+				return nil, err
+			}
 		}
 		ids = append(ids, store.ID)
 	}
@@ -80,7 +83,7 @@ func (p *plan) carryOut(intents []registry.Intent) ([]sitesync.Handover, error) 
 }
 
 func (p *plan) take(in registry.Intent) (*sitesync.Handover, error) {
-	m, err := p.call.Handovers.Take(in.Store, in.Number)
+	m, err := p.call.Handover.Take(in.Store, in.Number)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"reflect"
+	"time"
 
+	"sitesync/hub/records"
 	"sitesync/hub/registry"
 	"sitesync/shared/sitesync"
 )
@@ -20,12 +22,9 @@ type kept struct {
 // added to that. An edit whose answer was lost in a crash is asked for again,
 // which gives what it gave.
 func (c *call) once(cmd *Command, id string, args reflect.Value) (json.RawMessage, error) {
-	public, err := cmd.public(args)
-	if err != nil {
+	if err := c.sign(cmd, id, args); err != nil {
 		return nil, err
 	}
-	c.actor = registry.Actor{Kind: registry.ActorUser, Name: c.caller.Name, From: c.caller.From, Command: cmd.Name,
-		CommandID: id, ArgsHash: sha256.Sum256(append([]byte(cmd.Name+"\x00"), public...))}
 	if id == "" {
 		return c.outcome(cmd, args)
 	}
@@ -46,6 +45,14 @@ func (c *call) once(cmd *Command, id string, args reflect.Value) (json.RawMessag
 	return result, err
 }
 
+// sign says who commands the edit, and what.
+func (c *call) sign(cmd *Command, id string, args reflect.Value) error {
+	public, err := cmd.public(args)
+	c.actor = registry.Actor{Kind: registry.ActorUser, Name: c.caller.Name, From: c.caller.From, Command: cmd.Name,
+		CommandID: id, ArgsHash: sha256.Sum256(append([]byte(cmd.Name+"\x00"), public...))}
+	return err
+}
+
 // keep completes the memory of an edit. Without it a repeat is still told from
 // a new command.
 func (c *call) keep(k kept) {
@@ -58,6 +65,12 @@ func (c *call) keep(k kept) {
 	}
 }
 
+// replay is the memory of edits of records, which are not the registry's.
+func (c *call) replay() records.Replay {
+	a := &c.actor
+	return records.Replay{By: a.Name, ID: a.CommandID, Args: a.ArgsHash, Memory: c.ReplayMemory}
+}
+
 // before looks for an earlier run of the command. Error: id_reused.
 func (c *call) before(cmd *Command, args reflect.Value) (*kept, error) {
 	answer, known, err := c.Registry.Replayed(c.actor, cmd.secret(args))
@@ -66,7 +79,7 @@ func (c *call) before(cmd *Command, args reflect.Value) (*kept, error) {
 	}
 	c.known = known
 	if answer == nil {
-		return nil, nil
+		return nil, c.Records.CheckReplay(c.replay(), time.Now())
 	}
 	var k kept
 	return &k, json.Unmarshal(answer, &k)

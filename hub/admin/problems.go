@@ -7,7 +7,7 @@ import (
 )
 
 // problems puts what is wrong with a site into words, as an operator at the
-// hub needs them. Codes that are not here are not shown.
+// hub needs them.
 var problems = map[sitesync.ProblemCode]struct{ message, next string }{
 	sitesync.ProblemBadCredentials: {
 		"Somebody tries to connect as this site with a wrong password.",
@@ -60,6 +60,14 @@ var problems = map[sitesync.ProblemCode]struct{ message, next string }{
 	sitesync.ProblemClock: {
 		"The device's clock is wrong.",
 		"Set the date and time on the device."},
+}
+
+// ProblemText is a problem in words. An unknown code has none of its own.
+func ProblemText(code sitesync.ProblemCode) sitesync.Problem {
+	if p := problem(code); p != nil {
+		return *p
+	}
+	return sitesync.Problem{Code: code, Message: "The device reports a problem that this hub does not know.", Next: "Look at the device's own page."}
 }
 
 func problem(code sitesync.ProblemCode) *sitesync.Problem {

@@ -18,7 +18,7 @@ type recordOnly struct {
 }
 
 func (c *call) getRecord(in recordOnly) (out RecordResult, err error) {
-	store, err := c.store(in.Store, "store")
+	store, err := c.findStore(in.Store, "store")
 	if err != nil {
 		return out, err
 	}
@@ -54,7 +54,7 @@ func (c *call) listRecords(in recordList) (out Page[sitesync.Record], err error)
 	if err != nil {
 		return out, err
 	}
-	store, err := c.store(in.Store, "store")
+	store, err := c.findStore(in.Store, "store")
 	if err != nil {
 		return out, err
 	}
@@ -134,7 +134,7 @@ func (c *call) deleteRecord(in recordDelete) (RecordResult, error) {
 }
 
 func (c *call) editRecord(ref Ref, ifMatch string, change sitesync.Change) (out RecordResult, err error) {
-	store, err := c.store(ref, "store")
+	store, err := c.findStore(ref, "store")
 	if err != nil {
 		return out, err
 	}
@@ -144,6 +144,6 @@ func (c *call) editRecord(ref Ref, ifMatch string, change sitesync.Change) (out 
 	now, a := time.Now(), &c.actor
 	e := records.Edit{Store: store.ID, Change: change, IfMatch: strings.Trim(ifMatch, `"`), At: now,
 		Audit: sitesync.Audit{At: sitesync.At(now), By: a.Name, From: a.From, Command: a.Command, ID: a.CommandID}}
-	out.Record, err = c.Records.EditOnce(e, records.Replay{By: a.Name, ID: a.CommandID, Args: a.ArgsHash, Memory: c.ReplayMemory})
+	out.Record, err = c.Records.EditOnce(e, c.replay())
 	return out, err
 }

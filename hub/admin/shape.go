@@ -9,9 +9,13 @@ import (
 	"sitesync/shared/sitesync"
 )
 
-// siteShape puts together what the registry, the metas and the live table
-// know of a site.
-func (d *Dispatcher) siteShape(site *registry.Site, quarantined uint64) (sitesync.Site, error) {
+// Site is the shape S of a site: what the registry, the metas and the live
+// table know of it.
+func (d *Dispatcher) Site(site registry.Site) (sitesync.Site, error) {
+	return d.site(&site, d.Records.QuarantineCounts()[site.ID])
+}
+
+func (d *Dispatcher) site(site *registry.Site, quarantined uint64) (sitesync.Site, error) {
 	live := d.condition(site)
 	out := sitesync.Site{
 		ID: site.ID, Code: site.Code, Name: site.Name, Type: site.Type, Enabled: site.Enabled,
@@ -21,7 +25,8 @@ func (d *Dispatcher) siteShape(site *registry.Site, quarantined uint64) (sitesyn
 		MaxOffline: site.MaxOffline, Mirror: site.Mirror, Test: site.Test,
 	}
 	if site.HardwareID != "" {
-		out.HardwareID = &site.HardwareID
+		hardware := site.HardwareID
+		out.HardwareID = &hardware
 	}
 	if site.Mirror {
 		out.Type = sitesync.TypeMirror // a grant, whatever the agent reports
@@ -31,25 +36,12 @@ func (d *Dispatcher) siteShape(site *registry.Site, quarantined uint64) (sitesyn
 	return out, err
 }
 
-// SiteShape is the shape S of a site.
-func (d *Dispatcher) SiteShape(site *registry.Site) (sitesync.Site, error) {
-	return d.siteShape(site, d.Records.QuarantineCounts()[site.ID])
-}
-
-// condition is the site's Live, or what the registry remembers of it where the
-// site was not heard of since the hub's start.
+// condition is the Live of a site's bound device. Without one there is nobody
+// to be refused, and nothing that it has not sent.
 func (d *Dispatcher) condition(site *registry.Site) session.Live {
 	live := d.Live.Get(site.ID)
-	if live.LastSeen.IsZero() {
-		old := &site.Live
-		live.Backlog, live.DiskFree = old.Backlog, old.DiskFree
-		live.ClockSkew = time.Duration(old.ClockSkewMs) * time.Millisecond
-		if old.LastSeen != nil {
-			live.LastSeen = old.LastSeen.Time
-		}
-	}
-	if live.LastSync.IsZero() && site.Live.LastSync != nil {
-		live.LastSync = site.Live.LastSync.Time
+	if site.HardwareID == "" {
+		live.Refused, live.Backlog = "", 0
 	}
 	return live
 }
@@ -67,7 +59,7 @@ func state(site *registry.Site, live *session.Live) sitesync.SiteState {
 		return sitesync.StateRefused
 	case live.Online:
 		return sitesync.StateOnline
-	case !live.LastSeen.IsZero() || site.HardwareID != "":
+	case site.HardwareID != "":
 		return sitesync.StateOffline
 	}
 	return sitesync.StateNever
@@ -94,7 +86,7 @@ func siteProblem(site *registry.Site, live *session.Live, quarantined uint64) *s
 // siteStores lists the stores whose meta names the site as owner.
 func (d *Dispatcher) siteStores(site sitesync.SiteID) ([]sitesync.SiteStore, error) {
 	out := []sitesync.SiteStore{}
-	for _, id := range d.Handovers.StoresOf(site) {
+	for _, id := range d.Handover.StoresOf(site) {
 		m, ok, err := d.Records.Meta(id)
 		if err != nil {
 			return nil, err
@@ -111,8 +103,10 @@ func (d *Dispatcher) siteStores(site sitesync.SiteID) ([]sitesync.SiteStore, err
 	return out, nil
 }
 
-// StoreShape is the shape T of a store.
-func (d *Dispatcher) StoreShape(store *registry.Store) (sitesync.Store, error) {
+// Store is the shape T of a store.
+func (d *Dispatcher) Store(store registry.Store) (sitesync.Store, error) { return d.store(&store) }
+
+func (d *Dispatcher) store(store *registry.Store) (sitesync.Store, error) {
 	m, err := d.meta(store)
 	if err != nil {
 		return sitesync.Store{}, err
@@ -134,7 +128,7 @@ func (d *Dispatcher) meta(store *registry.Store) (records.Meta, error) {
 	if err != nil || ok {
 		return m, err
 	}
-	return d.Handovers.Take(store.ID, store.Intent)
+	return d.Handover.Take(store.ID, store.Intent)
 }
 
 func instant(t time.Time) *sitesync.Time {

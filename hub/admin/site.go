@@ -17,15 +17,16 @@ type siteCreate struct {
 }
 
 func (c *call) createSite(in siteCreate) (out SiteResult, err error) {
-	if err := notYet(in.Mirror, in.MaxOffline); err != nil {
-		return out, err
-	}
-	n := registry.NewSite{Name: in.Name, Code: in.Code, Password: in.Password, Transport: in.Transport}
+	n := registry.NewSite{Name: in.Name, Code: in.Code, Password: in.Password, Transport: in.Transport,
+		MaxOffline: uint64(in.MaxOffline), Mirror: in.Mirror}
 	plan := c.plan()
-	if n.Stores, err = plan.move(in.Stores, "stores", 0); err != nil {
+	if n.Stores, err = plan.move(in.Stores, "stores", nil, 0); err != nil {
 		return out, err
 	}
 	res, err := c.Registry.CreateSite(c.actor, n)
+	if e := sitesync.AsError(err); e != nil && e.Field == "addStores" {
+		return out, inField(e, "stores")
+	}
 	if err != nil {
 		return out, err
 	}
@@ -33,20 +34,8 @@ func (c *call) createSite(in siteCreate) (out SiteResult, err error) {
 	if _, err := plan.carryOut(res.Intents); err != nil {
 		return out, err
 	}
-	out.Site, err = c.SiteShape(&res.Site)
+	out.Site, err = c.Site(res.Site)
 	return out, err
-}
-
-// notYet refuses what this version cannot do, rather than promise it.
-func notYet(mirror bool, maxOffline Seconds) error {
-	const next = "leave it out; this version does not have it"
-	switch {
-	case mirror:
-		return invalid("mirror", next, "mirror sites cannot be made")
-	case maxOffline > 0:
-		return invalid("maxOffline", next, "a longest time offline cannot be set")
-	}
-	return nil
 }
 
 // siteUpdate is what site.update takes. What is left out stays as it is.
@@ -68,19 +57,16 @@ type siteUpdate struct {
 func (c *call) updateSite(in siteUpdate) (out SiteEdited, err error) {
 	e := registry.SiteEdit{Revision: in.Revision, Name: in.Name, Code: in.Code, Password: in.Password, Enabled: in.Enabled,
 		Transport: in.Transport, MaxOffline: (*uint64)(in.MaxOffline), Mirror: in.Mirror, DryRun: in.DryRun}
-	if err := notYet(in.Mirror != nil && *in.Mirror, deref(in.MaxOffline)); err != nil {
-		return out, err
-	}
-	site, err := c.site(in.Site, "site")
+	site, err := c.findSite(in.Site, "site")
 	if err != nil {
 		return out, err
 	}
 	e.Site = site.ID
 	plan := c.plan()
-	if e.AddStores, err = plan.move(in.AddStores, "addStores", site.ID); err != nil {
+	if e.AddStores, err = plan.move(in.AddStores, "addStores", nil, site.ID); err != nil {
 		return out, err
 	}
-	if e.RemoveStores, err = plan.move(in.RemoveStores, "removeStores", sitesync.CentralSite); err != nil {
+	if e.RemoveStores, err = plan.move(in.RemoveStores, "removeStores", &site, sitesync.CentralSite); err != nil {
 		return out, err
 	}
 	res, err := c.Registry.UpdateSite(c.actor, e)
@@ -94,7 +80,7 @@ func (c *call) updateSite(in siteUpdate) (out SiteEdited, err error) {
 			return out, err
 		}
 	}
-	out.Site, err = c.SiteShape(&res.Site)
+	out.Site, err = c.Site(res.Site)
 	return out, err
 }
 
@@ -104,11 +90,11 @@ type siteOnly struct {
 }
 
 func (c *call) getSite(in siteOnly) (out SiteResult, err error) {
-	site, err := c.site(in.Site, "site")
+	site, err := c.findSite(in.Site, "site")
 	if err != nil {
 		return out, err
 	}
-	out.Site, err = c.SiteShape(&site)
+	out.Site, err = c.Site(site)
 	return out, err
 }
 
@@ -142,7 +128,7 @@ func (c *call) listSites(in siteList) (out Page[sitesync.Site], err error) {
 	}, sitesync.SiteID(after), p.limit)
 	quarantined := c.Records.QuarantineCounts()
 	for i := range sites {
-		shape, err := c.siteShape(&sites[i], quarantined[sites[i].ID])
+		shape, err := c.site(&sites[i], quarantined[sites[i].ID])
 		if err != nil {
 			return out, err
 		}
@@ -183,12 +169,12 @@ func (c *call) deleteSite(in siteRemove) (SiteResult, error) {
 }
 
 func (c *call) remove(in siteRemove, do func(registry.Actor, registry.SiteRemoval) (registry.SiteResult, error)) (out SiteResult, err error) {
-	site, err := c.site(in.Site, "site")
+	site, err := c.findSite(in.Site, "site")
 	if err != nil {
 		return out, err
 	}
 	res, err := do(c.actor, registry.SiteRemoval{Site: site.ID, Revision: in.Revision, Backlog: c.condition(&site).Backlog,
-		Force: in.Force, Stores: c.Handovers.StoresOf(site.ID)})
+		Force: in.Force, Stores: c.Handover.StoresOf(site.ID)})
 	if err != nil {
 		return out, err
 	}
@@ -196,12 +182,12 @@ func (c *call) remove(in siteRemove, do func(registry.Actor, registry.SiteRemova
 	if _, err := c.plan().carryOut(res.Intents); err != nil {
 		return out, err
 	}
-	out.Site, err = c.SiteShape(&res.Site)
+	out.Site, err = c.Site(res.Site)
 	return out, err
 }
 
-// site finds the site an argument names. Errors: not_found, naming the field.
-func (c *call) site(ref Ref, field string) (registry.Site, error) {
+// findSite finds the site an argument names. Errors: not_found, naming the field.
+func (c *call) findSite(ref Ref, field string) (registry.Site, error) {
 	site, err := c.Registry.ResolveSite(ref)
 	if err != nil && c.known {
 		return registry.Site{ID: sitesync.SiteID(ref.ID)}, nil // the memory of the edit knows it
@@ -210,11 +196,4 @@ func (c *call) site(ref Ref, field string) (registry.Site, error) {
 		return site, inField(err, field)
 	}
 	return site, nil
-}
-
-func deref[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }

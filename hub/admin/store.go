@@ -29,7 +29,7 @@ type storeUpdate struct {
 }
 
 func (c *call) updateStore(in storeUpdate) (out StoreResult, err error) {
-	store, err := c.store(in.Store, "store")
+	store, err := c.findStore(in.Store, "store")
 	if err != nil {
 		return out, err
 	}
@@ -47,7 +47,7 @@ func (c *call) editedStore(res registry.StoreResult) (out StoreResult, err error
 			return out, err
 		}
 	}
-	out.Store, err = c.StoreShape(&res.Store)
+	out.Store, err = c.Store(res.Store)
 	return out, err
 }
 
@@ -57,11 +57,11 @@ type storeOnly struct {
 }
 
 func (c *call) getStore(in storeOnly) (out StoreResult, err error) {
-	store, err := c.store(in.Store, "store")
+	store, err := c.findStore(in.Store, "store")
 	if err != nil {
 		return out, err
 	}
-	out.Store, err = c.StoreShape(&store)
+	out.Store, err = c.Store(store)
 	return out, err
 }
 
@@ -90,7 +90,7 @@ func (c *call) listStores(in storeList) (out Page[sitesync.Store], err error) {
 		return (of == nil || of[store.ID]) && (in.Q == "" || contains(in.Q, store.Code, store.Name))
 	}, sitesync.StoreID(after), p.limit)
 	for i := range stores {
-		shape, err := c.StoreShape(&stores[i])
+		shape, err := c.store(&stores[i])
 		if err != nil {
 			return out, err
 		}
@@ -112,12 +112,12 @@ func (c *call) storesOf(ref *Ref) (map[sitesync.StoreID]bool, error) {
 	if ref == nil {
 		return nil, nil
 	}
-	site, err := c.site(*ref, "site")
+	site, err := c.findSite(*ref, "site")
 	if err != nil {
 		return nil, err
 	}
 	of := map[sitesync.StoreID]bool{}
-	for _, id := range c.Handovers.StoresOf(site.ID) {
+	for _, id := range c.Handover.StoresOf(site.ID) {
 		of[id] = true
 	}
 	return of, nil
@@ -133,11 +133,11 @@ type storeMove struct {
 // moveStore answers after the arrow. Nothing is drained yet, so that there is
 // nothing for force to cut short: a move that would need it is refused.
 func (c *call) moveStore(in storeMove) (out MoveResult, err error) {
-	to, err := c.site(in.To, "to")
+	to, err := c.findSite(in.To, "to")
 	if err != nil {
 		return out, err
 	}
-	store, err := c.store(in.Store, "store")
+	store, err := c.findStore(in.Store, "store")
 	if err != nil {
 		return out, err
 	}
@@ -161,9 +161,9 @@ func (c *call) moveStore(in storeMove) (out MoveResult, err error) {
 	return MoveResult{Handover: &handovers[0]}, nil
 }
 
-// store finds the store an argument names. Errors: not_found, naming the
+// findStore finds the store an argument names. Errors: not_found, naming the
 // field; moved_code.
-func (c *call) store(ref Ref, field string) (registry.Store, error) {
+func (c *call) findStore(ref Ref, field string) (registry.Store, error) {
 	store, err := c.Registry.ResolveStore(ref)
 	return store, inField(err, field)
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -38,7 +37,6 @@ type Broker struct {
 	sessions  *sessions
 	audience  *audience
 	counts    counts
-	serial    atomic.Uint64 // of sessions, for their IDs in mochi
 
 	ctx  context.Context
 	stop context.CancelCauseFunc
@@ -59,7 +57,7 @@ const (
 	logStack     = "stack"
 )
 
-var discard = slog.New(slog.DiscardHandler) // mochi logs whole packets, passwords included
+var discard = slog.New(slog.DiscardHandler)
 
 // New makes a broker and opens its listeners, so that Addrs is known. Clients
 // wait until Start.

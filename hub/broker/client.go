@@ -17,8 +17,7 @@ type Client struct {
 
 	broker  *Broker
 	conn    *conn
-	key     string // its ID in mochi, of this connection alone
-	largest int    // most bytes of a packet it takes; 0 is no limit
+	largest int // most bytes of a packet it takes; 0 is no limit
 	queue   queue
 	ctx     context.Context // ends with the connection; its cause is why the hub ended it
 	end     context.CancelCauseFunc

@@ -62,9 +62,6 @@ func TestClose(t *testing.T) {
 	if b.audience.count() != 0 || len(b.sessions.conns)+len(b.sessions.live)+len(b.sessions.holders)+b.sessions.all+b.sessions.refused != 0 {
 		t.Errorf("left behind: %+v", b.sessions)
 	}
-	if n := b.server.Clients.Len(); n != 0 {
-		t.Errorf("mochi remembers %d clients", n)
-	}
 	if err := b.Close(context.Background()); err != nil {
 		t.Errorf("a second Close: %v", err)
 	}

@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 const (
@@ -27,15 +30,14 @@ type conn struct {
 	transport string
 	leave     func() // gives back the place among the half-open; idempotent
 
-	gauge    gauge
-	limit    int       // of the next packet, see gauge
-	accepted bool      // CONNECT was good; more than the first packet may be read
-	notAfter time.Time // when set, the connection is not kept longer
+	gauge     gauge
+	limit     int           // of the next packet, see gauge
+	accepted  bool          // CONNECT was good; more than the first packet may be read
+	keepAlive time.Duration // silence that is too long; 0 is none
+	notAfter  time.Time     // when set, the connection is not kept longer
 
-	client  *Client  // from the moment Connect accepted
-	calling bool     // the handler runs: a panic now is not mochi's
-	codes   []byte   // reason codes of the SUBACK or UNSUBACK to come
-	replays []replay // filters of the SUBSCRIBE being processed
+	client  *Client // from the moment Connect accepted
+	calling bool    // the handler runs: a panic now is not mochi's
 
 	writing  sync.Mutex // held for a whole packet
 	closing  sync.Once
@@ -49,9 +51,21 @@ func newConn(b *Broker, stream net.Conn, transport string, leave func()) *conn {
 }
 
 // accept ends the handshake: the client may send packets up to limit bytes.
-func (c *conn) accept(limit int, notAfter time.Time) {
-	c.limit, c.notAfter, c.accepted = limit, notAfter, true
+func (c *conn) accept(limit int) {
+	c.limit, c.accepted = limit, true
 	c.leave()
+}
+
+// expectPacket gives the client its time for the next packet.
+func (c *conn) expectPacket() {
+	var deadline time.Time
+	if c.keepAlive > 0 {
+		deadline = time.Now().Add(c.keepAlive)
+	}
+	if !c.notAfter.IsZero() && (deadline.IsZero() || deadline.After(c.notAfter)) {
+		deadline = c.notAfter
+	}
+	c.SetReadDeadline(deadline)
 }
 
 // Read gives no byte past the first packet before the client is accepted, so
@@ -63,9 +77,6 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.broker.counts.bytesIn.Add(uint64(n))
 	if bad := c.gauge.pass(p[:n], c.limit); bad != nil {
-		if c.client != nil {
-			c.client.Close(PacketTooLarge)
-		}
 		return 0, bad
 	}
 	return n, err
@@ -109,18 +120,22 @@ func (c *conn) write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// SetDeadline is mochi's keep-alive. Writes have their own deadline.
-func (c *conn) SetDeadline(t time.Time) error {
-	if !c.notAfter.IsZero() && (t.IsZero() || t.After(c.notAfter)) {
-		t = c.notAfter
-	}
-	return c.SetReadDeadline(t)
-}
-
 // Close may be called more than once.
 func (c *conn) Close() error {
 	c.closing.Do(func() { c.closeErr = c.Conn.Close() })
 	return c.closeErr
+}
+
+// blame tells an MQTT 5 client what was wrong with its packet.
+func (c *conn) blame(err error) {
+	code, ok := errors.AsType[packets.Code](err)
+	switch {
+	case !ok || code.Code < packets.ErrUnspecifiedError.Code:
+	case code == errPacketSize:
+		c.client.Close(PacketTooLarge)
+	default:
+		c.hangUp(farewell(c.client.Version, Reason(code.Code)))
+	}
 }
 
 // hangUp closes, with a last packet if nothing is being written.

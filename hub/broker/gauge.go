@@ -1,6 +1,6 @@
 package broker
 
-import "errors"
+import "github.com/mochi-mqtt/server/v2/packets"
 
 // gauge follows the packets in the bytes that a client sends, to stop at one
 // that announces too much before anybody has set memory aside for it.
@@ -11,9 +11,10 @@ type gauge struct {
 	inside bool // between the first byte of a packet and the end of its length
 }
 
+// Verdicts of gauge.
 var (
-	errPacketSize   = errors.New("packet beyond the limit")
-	errPacketLength = errors.New("packet length has more than four bytes")
+	errPacketSize   = packets.ErrPacketTooLarge
+	errPacketLength = packets.ErrMalformedVariableByteInteger
 )
 
 // lengthDigits is the most bytes MQTT spends on a packet's length.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -84,14 +85,18 @@ type Message struct {
 type Refusal byte
 
 const (
+	refuseVersion        Refusal = 1
 	RefuseIdentifier     Refusal = 2
 	RefuseUnavailable    Refusal = 3
 	RefuseBadCredentials Refusal = 4
 	RefuseNotAuthorized  Refusal = 5
+	refuseProtocol       Refusal = 0xFF // closes a connection of 3.1.1, which has no number for it
 )
 
 func (r Refusal) Error() string {
 	switch r {
+	case refuseVersion:
+		return "neither MQTT 3.1.1 nor 5"
 	case RefuseIdentifier:
 		return "client identifier refused"
 	case RefuseUnavailable:
@@ -100,25 +105,27 @@ func (r Refusal) Error() string {
 		return "bad user name or password"
 	case RefuseNotAuthorized:
 		return "not authorized"
+	case refuseProtocol:
+		return "CONNECT against the rules of MQTT"
 	}
 	return fmt.Sprintf("refused with code %d", byte(r))
 }
 
-// code is the number that goes out to a client of the given MQTT version.
-func (r Refusal) code(version byte) byte {
-	if version < 5 {
-		return byte(r)
+// codes5 are the numbers of MQTT 5.
+var codes5 = map[Refusal]byte{
+	refuseVersion: 0x84, RefuseIdentifier: 0x85, RefuseUnavailable: 0x89, RefuseBadCredentials: 0x86,
+	RefuseNotAuthorized: 0x87, refuseProtocol: 0x82,
+}
+
+// connack is the packet that refuses.
+func (r Refusal) connack(version byte) []byte {
+	if version == 5 {
+		return []byte{packetConnack, 3, 0, cmp.Or(codes5[r], 0x80), 0}
 	}
-	switch r {
-	case RefuseIdentifier:
-		return 0x85
-	case RefuseUnavailable:
-		return 0x89
-	case RefuseBadCredentials:
-		return 0x86
-	default:
-		return 0x87
+	if r == refuseProtocol {
+		return nil
 	}
+	return []byte{packetConnack, 2, 0, byte(r)}
 }
 
 // Reason says why the hub ends a connection. It is the error that Closed gets,

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"runtime/debug"
 	"time"
 )
 
@@ -121,60 +119,4 @@ func (b *Broker) turnAway(stream net.Conn, why string, err error) {
 	b.counts.turnedAway.Add(1)
 	b.log.Debug("connection turned away", logRemote, stream.RemoteAddr(), logReason, why, logError, err)
 	stream.Close()
-}
-
-// serve runs a connection to its end. mochi's decoder can be made to panic, by
-// a SUBSCRIBE of MQTT 5 cut short: that ends the connection, not the hub. A
-// panic in the handler is not held up.
-func (b *Broker) serve(c *conn) {
-	var err error
-	defer func() {
-		if c.calling {
-			return
-		}
-		if bad := recover(); bad != nil {
-			err = fmt.Errorf("packet that cannot be decoded: %v", bad)
-			b.counts.panics.Add(1)
-			b.hostile.Do(func() {
-				b.log.Error("packet made the decoder panic", logRemote, c.RemoteAddr(), logError, err, logStack, string(debug.Stack()))
-			})
-		}
-		b.finish(c, err)
-	}()
-	if secure, ok := c.Conn.(*tls.Conn); ok {
-		if err = secure.Handshake(); err != nil {
-			b.turnAway(c, "no TLS handshake", err)
-			return
-		}
-	}
-	err = b.server.EstablishConnection(c.transport, c)
-}
-
-// finish forgets a connection that has ended, however it has.
-func (b *Broker) finish(c *conn, err error) {
-	c.Close()
-	c.leave()
-	b.sessions.exit(c)
-	client := c.client
-	if client == nil {
-		return
-	}
-	client.queue.close()
-	b.audience.leave(client)
-	b.server.Clients.Delete(client.key) // mochi forgets to when CONNACK fails
-	why := client.why(err)
-	client.end(nil)
-	b.log.Debug("connection ended", logClient, client.ClientID, logReason, why)
-	b.handler.Closed(client, why)
-}
-
-// why is what Closed is told.
-func (c *Client) why(err error) error {
-	if cause := context.Cause(c.ctx); cause != nil {
-		return cause
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("silent for too long: %w", err)
-	}
-	return err
 }

@@ -106,16 +106,20 @@ func TestPacketsAreBounded(t *testing.T) {
 			t.Errorf("%s: %x, %v", name, got, err)
 		}
 	}
-	for name, said := range map[string][]byte{
-		"large PUBLISH":         sized(wirePublish<<4, 9<<20),
-		"length without an end": {wirePublish << 4, 0x80, 0x80, 0x80, 0x80, 0x80},
+	for name, test := range map[string]struct {
+		said []byte
+		want Reason
+	}{
+		"large PUBLISH":         {sized(wirePublish<<4, 9<<20), PacketTooLarge},
+		"length without an end": {[]byte{wirePublish << 4, 0x80, 0x80, 0x80, 0x80, 0x80}, 0x81},
+		"second CONNECT":        {device("alpha", deviceID("A", 1)).v5().packet(), 0x82},
 	} {
 		r := join(t, b, device("alpha", deviceID("A", 1)).v5())
-		r.send(said)
-		if body := r.expect(wireDisconnect); body[0] != byte(PacketTooLarge) {
+		r.send(test.said)
+		if body := r.expect(wireDisconnect); body[0] != byte(test.want) {
 			t.Errorf("%s: DISCONNECT %x", name, body)
 		}
-		if e := d.nextEnd(t); e.why != PacketTooLarge {
+		if e := d.nextEnd(t); e.why == nil || test.want == PacketTooLarge && e.why != PacketTooLarge {
 			t.Errorf("%s: closed with %v", name, e.why)
 		}
 	}

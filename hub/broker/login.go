@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,18 +10,43 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"sitesync/shared/sitesync"
+	"sitesync/shared/topic"
 )
 
-const (
-	// longestClientID bounds what is kept and logged of a client, in bytes.
-	longestClientID = 256
-	// longestKeepAlive in seconds: mochi takes one and a half of it in 16 bits.
-	// Longer ones count as none; TCP's own keep-alive finds a dead peer.
-	longestKeepAlive = 43690
-)
+// longestClientID bounds what is kept and logged of a client, in bytes.
+const longestClientID = 256
 
-// login answers CONNECT: it screens it, asks the handler, and gives the session
-// its place. A Refusal of 0 accepts.
+// handshake takes CONNECT and answers it. A refusal goes out from here, since
+// mochi has wrong numbers for 3.1.1.
+//
+//go:noinline
+func (b *Broker) handshake(c *conn, cl *mqtt.Client) error {
+	var header packets.FixedHeader
+	if err := cl.ReadFixedHeader(&header); err != nil {
+		return err
+	}
+	if header.Type != packets.Connect {
+		return packets.ErrProtocolViolationRequireFirstConnect
+	}
+	pk, err := cl.ReadPacket(&header)
+	if err != nil {
+		return err
+	}
+	cl.ParseConnect(c.transport, pk)
+	if refusal := b.login(c, cl, pk); refusal != 0 {
+		b.counts.refused.Add(1)
+		b.log.Debug("login refused", logClient, clip(cl.ID), logReason, refusal)
+		if _, err := c.Write(refusal.connack(pk.ProtocolVersion)); err == nil {
+			c.linger()
+		}
+		return refusal
+	}
+	b.settle(c, pk)
+	return b.server.SendConnack(cl, packets.CodeSuccess, false, c.client.offer())
+}
+
+// login screens a CONNECT, asks the handler, and gives the session its place. A
+// Refusal of 0 accepts.
 func (b *Broker) login(c *conn, cl *mqtt.Client, pk packets.Packet) Refusal {
 	login := Login{
 		ClientID:  cl.ID,
@@ -31,6 +55,9 @@ func (b *Broker) login(c *conn, cl *mqtt.Client, pk packets.Packet) Refusal {
 		Remote:    c.RemoteAddr(),
 		Transport: c.transport,
 		Version:   pk.ProtocolVersion,
+	}
+	if refusal := understood(pk); refusal != 0 {
+		return refusal
 	}
 	kind, refusal := b.screen(&login, pk)
 	if refusal != 0 {
@@ -48,10 +75,21 @@ func (b *Broker) login(c *conn, cl *mqtt.Client, pk packets.Packet) Refusal {
 		b.log.Error("handler accepted a login as somebody else", logClient, login.ClientID, logUser, login.Username)
 		return RefuseUnavailable
 	}
-	if refusal := b.enter(client); refusal != 0 {
-		return refusal
+	return b.enter(client)
+}
+
+// understood refuses what is no CONNECT of 3.1.1 or 5.
+func understood(pk packets.Packet) Refusal {
+	switch {
+	case string(pk.Connect.ProtocolName) != "MQTT" || pk.ProtocolVersion != 4 && pk.ProtocolVersion != 5:
+		return refuseVersion
+	case pk.Connect.ClientIdentifier == "" && !pk.Connect.Clean && pk.ProtocolVersion == 4:
+		return RefuseIdentifier
+	case len(pk.Connect.Password) == 0: // which MQTT allows, and mochi does not
+		return RefuseBadCredentials
+	case pk.ConnectValidate() != packets.CodeSuccess:
+		return refuseProtocol
 	}
-	b.adopt(c, cl)
 	return 0
 }
 
@@ -117,7 +155,6 @@ func (p *Principal) valid(kind Kind) bool {
 func (b *Broker) newClient(c *conn, login Login, principal Principal) *Client {
 	client := &Client{Principal: principal, Login: login, broker: b, conn: c}
 	client.ctx, client.end = context.WithCancelCause(b.ctx)
-	client.key = login.ClientID + "#" + strconv.FormatUint(b.serial.Add(1), 36)
 	return client
 }
 
@@ -135,19 +172,27 @@ func (b *Broker) enter(client *Client) Refusal {
 	return refusal
 }
 
-// adopt sets the connection up for the client it now is.
-func (b *Broker) adopt(c *conn, cl *mqtt.Client) {
-	cl.ID = c.client.key
-	cl.Properties.Clean = true
-	cl.Properties.Props.TopicAliasMaximum = 0 // mochi loses track of aliases when it drops a message
-	if cl.State.Keepalive > longestKeepAlive {
-		cl.State.Keepalive = 0
-	}
+// settle sets limits and times for the client that the connection now has.
+func (b *Broker) settle(c *conn, pk packets.Packet) {
+	c.keepAlive = time.Duration(pk.Connect.Keepalive) * time.Second * 3 / 2
+	limit := b.limits.Packet
 	if c.client.Refused {
-		c.accept(b.limits.RefusedPacket, time.Now().Add(b.limits.Refused))
-		return
+		limit, c.notAfter = b.limits.RefusedPacket, time.Now().Add(b.limits.Refused)
 	}
-	c.accept(b.limits.Packet, time.Time{})
+	c.accept(limit)
+}
+
+// offer tells an MQTT 5 client what there is and is not.
+func (c *Client) offer() *packets.Properties {
+	properties := &packets.Properties{
+		MaximumPacketSize:      uint32(c.conn.limit),
+		SharedSubAvailableFlag: true, // and the value 0: not available
+		SubIDAvailableFlag:     true,
+	}
+	if c.Kind == Person {
+		properties.ResponseInfo = strings.TrimSuffix(topic.Replies(c.Name), "#")
+	}
+	return properties
 }
 
 // clip keeps a hostile name from filling the log.

@@ -144,12 +144,12 @@ func TestConnackTellsVersion5(t *testing.T) {
 	l.properties = []byte{17, 0, 0, 0, 60, 25, 1} // session expiry 60 s, asks for response information
 	_, properties := dial(t, b).connectProperties(l)
 	for what, want := range map[string][]byte{
-		"session expiry 0":      {17, 0, 0, 0, 0},
-		"shared not available":  {42, 0},
-		"no subscription IDs":   {41, 0},
-		"maximum packet size":   {39, 0, 0x80, 0, 0},
-		"response information":  append([]byte{26}, text("sitesync/v1/reply/alice/")...),
-		"receive maximum of 64": {33, 0, 64},
+		"session expiry 0":     {17, 0, 0, 0, 0},
+		"shared not available": {42, 0},
+		"no subscription IDs":  {41, 0},
+		"maximum packet size":  {39, 0, 0x80, 0, 0},
+		"response information": append([]byte{26}, text("sitesync/v1/reply/alice/")...),
+		"receive maximum":      {33, 4, 0},
 	} {
 		if !strings.Contains(string(properties), string(want)) {
 			t.Errorf("CONNACK does not tell %s: %x", what, properties)

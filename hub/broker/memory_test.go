@@ -58,7 +58,6 @@ func TestMemoryOfIdleConnections(t *testing.T) {
 		}
 		r.delivery()
 	}
-	dump()
 	each := int(memoryInUse()-before) / connections
 	t.Logf("%d idle connections: %d bytes each", connections, each)
 	if each > most {
@@ -70,7 +69,6 @@ func TestMemoryOfIdleConnections(t *testing.T) {
 }
 
 // memoryInUse is heap and stacks after collections, which shrink stacks too.
-var dump func()
 func memoryInUse() uint64 {
 	for range 3 {
 		runtime.GC()

@@ -3,6 +3,7 @@ package broker
 import "encoding/binary"
 
 const (
+	packetConnack    = 0x20
 	packetPublish    = 0x30
 	packetDisconnect = 0xE0
 	flagRetain       = 0x01

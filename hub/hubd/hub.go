@@ -127,7 +127,7 @@ func (h *Hub) wire() (err error) {
 	h.greet = &greet.Greet{Registry: h.registry, State: h.records, Handover: h.handover, Live: h.live,
 		Addresses: h.publicURLs, ReplicaWindow: h.config.Timings.ReplicaWindow, Log: h.log}
 	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live,
-		URLs: h.publicURLs, Pin: h.authority.pin(), Log: h.log})
+		URLs: h.publicURLs, Pin: h.authority.pin(), ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
 	h.table = h.routes()
 	for after := sitesync.SiteID(0); ; {
 		sites, next := h.registry.Sites(nil, after, 1000)

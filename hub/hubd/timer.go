@@ -81,4 +81,3 @@ func (h *Hub) sweep() {
 		h.log.Error("removing old tombstones failed", "error", err)
 	}
 }
-

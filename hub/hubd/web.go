@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"sitesync/shared/kv"
 )
 
 // webServer serves what there is over HTTP: MQTT over WebSocket, and whether
@@ -18,7 +20,8 @@ func (h *Hub) webServer() *http.Server {
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)}
 }
 
-// health answers 200 when the hub can read its data and has room to write.
+// health answers 200 when the hub can write: its database is well, and there is
+// room on the disk.
 func (h *Hub) health(w http.ResponseWriter, _ *http.Request) {
 	stats := h.db.Stats()
 	answer := struct {
@@ -29,7 +32,7 @@ func (h *Hub) health(w http.ResponseWriter, _ *http.Request) {
 		Problem  string `json:"problem,omitempty"`
 	}{Status: "ok", Version: h.config.Version, Devices: h.broker.Stats().Devices, DiskFree: stats.DiskFree}
 	status := http.StatusOK
-	if err := h.db.Healthy(); err != nil {
+	if err := h.db.Update(func(*kv.Tx) error { return nil }); err != nil {
 		answer.Status, answer.Problem, status = "failing", err.Error(), http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "application/json")

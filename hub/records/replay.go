@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -41,33 +42,36 @@ func replayKey(by, id string) []byte {
 	return append([]byte{'y'}, sum[:16]...)
 }
 
-// Remembers reports whether an edit that by sent with this command ID is in
-// memory at the time now.
-func (d *DB) Remembers(by, id string, now time.Time) (known bool, err error) {
-	err = d.kv.View(func(tx *kv.Tx) error {
-		_, known, err = findAnswered(tx, replayKey(by, id), now)
+// CheckReplay looks, for a command whose edit is not one of records, whether
+// its ID was used for one that is. Error: id_reused.
+func (d *DB) CheckReplay(r Replay, now time.Time) error {
+	return d.kv.View(func(tx *kv.Tx) error {
+		_, _, err := r.find(tx, now)
 		return err
 	})
-	return known, err
 }
 
-func findAnswered(tx *kv.Tx, key []byte, now time.Time) (a answered, known bool, err error) {
-	found, err := getJSON(tx, key, &a)
-	return a, found && now.Before(a.Until.Time), err
+// find gives the same command's memory. Error: id_reused, when it is another's.
+func (r Replay) find(tx *kv.Tx, now time.Time) (a answered, known bool, err error) {
+	if r.ID == "" {
+		return a, false, nil
+	}
+	found, err := getJSON(tx, replayKey(r.By, r.ID), &a)
+	if err != nil || !found || !now.Before(a.Until.Time) {
+		return a, false, err
+	}
+	if !bytes.Equal(a.Args, r.Args[:]) {
+		return a, false, sitesync.Errorf(sitesync.CodeIDReused, "use a new id for each command",
+			"the id %q was used for another command, or with other arguments", r.ID).WithField("id")
+	}
+	return a, true, nil
 }
 
 // recall gives the record that the same command gave before. Error: id_reused.
 func (r Replay) recall(tx *kv.Tx, e *Edit) (out sitesync.Record, known bool, err error) {
-	if r.ID == "" {
-		return out, false, nil
-	}
-	a, known, err := findAnswered(tx, replayKey(r.By, r.ID), e.At)
+	a, known, err := r.find(tx, e.At)
 	if err != nil || !known {
 		return out, false, err
-	}
-	if string(a.Args) != string(r.Args[:]) {
-		return out, false, sitesync.Errorf(sitesync.CodeIDReused, "give each command an id of its own",
-			"the id %q was used for another command, or for other arguments", r.ID).WithField("id")
 	}
 	shown := record{data: e.Change.Data, changed: a.Changed.UnixMilli()}
 	if e.Change.Op == sitesync.OpDelete {

@@ -20,6 +20,7 @@ type model struct {
 	sites  []*modelSite
 	stores []*modelStore
 	lastID sitesync.SiteID
+	checks int
 }
 
 type modelSite struct {
@@ -221,8 +222,11 @@ func (m *model) editStores(t *rapid.T) {
 // check compares everything, in the registry at work and in one that reads
 // what is stored.
 func (m *model) check(t *rapid.T) {
-	stored := m.reopened(t)
-	for _, r := range []*Registry{m.r, stored} {
+	registries := []*Registry{m.r}
+	if m.checks++; m.checks%5 == 0 {
+		registries = append(registries, m.reopened(t))
+	}
+	for _, r := range registries {
 		sites, _ := r.Sites(nil, 0, 0)
 		if len(sites) != len(m.sites) || sites[0].ID != sitesync.CentralSite {
 			t.Fatalf("%d sites, the first is %d; want %d", len(sites), sites[0].ID, len(m.sites))
@@ -239,9 +243,9 @@ func (m *model) check(t *rapid.T) {
 			}
 			m.checkStores(t, r, s.ID)
 		}
-	}
-	if !reflect.DeepEqual(storesIn(m.r), storesIn(stored)) {
-		t.Fatal("the stores in memory are not those stored")
+		if !reflect.DeepEqual(storesIn(m.r), storesIn(r)) {
+			t.Fatal("the stores in memory are not those stored")
+		}
 	}
 }
 

@@ -18,12 +18,12 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 	mochi "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
@@ -87,21 +87,18 @@ func (a *authority) issue(t testing.TB, changes ...func(*x509.Certificate)) tls.
 	return tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key}
 }
 
-// hub is a mochi broker on loopback with all three transports.
+// hub is a mochi broker on loopback with all three transports. It accepts the
+// connections itself: mochi's WebSocket listener does not tell the port it got
+// for port 0, and closing any of mochi's listeners races with an accept.
 type hub struct {
 	*mochi.Server
-	ca *authority
-	// URLs by scheme.
-	url map[string]string
-}
+	ca  *authority
+	url map[string]string // by scheme
 
-func (h *hub) trust(t testing.TB) Trust {
-	t.Helper()
-	trust, err := TrustCA(h.ca.pem())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return trust
+	mu      sync.Mutex
+	closed  bool
+	conns   []net.Conn
+	clients sync.WaitGroup
 }
 
 func startHub(t testing.TB) *hub {
@@ -114,49 +111,75 @@ func startHubWith(t testing.TB, ca *authority, certificate tls.Certificate) *hub
 	t.Helper()
 	capabilities := mochi.NewDefaultServerCapabilities()
 	capabilities.MaximumClientWritesPending = 1 << 15
-	server := mochi.New(&mochi.Options{Capabilities: capabilities, Logger: slog.New(slog.DiscardHandler)})
-	h := &hub{Server: server, ca: ca, url: map[string]string{}}
-	if err := server.AddHook(&gate{server: server}, nil); err != nil {
+	h := &hub{Server: mochi.New(&mochi.Options{Capabilities: capabilities, Logger: slog.New(slog.DiscardHandler)}), ca: ca}
+	if err := h.AddHook(&gate{server: h.Server}, nil); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.Serve(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.stop)
 	secure := &tls.Config{Certificates: []tls.Certificate{certificate}}
-
-	plain := listen(t)
-	h.url["mqtt"] = "mqtt://" + plain.Addr().String()
-	encrypted := listen(t)
-	h.url["mqtts"] = "mqtts://" + encrypted.Addr().String()
-	for id, listener := range map[string]net.Listener{"mqtt": plain, "mqtts": tls.NewListener(encrypted, secure)} {
-		if err := server.AddListener(listeners.NewNet(id, listener)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := server.Serve(); err != nil {
-		t.Fatal(err)
-	}
+	plain, encrypted, web := listen(t), listen(t), listen(t)
+	go h.accept(plain)
+	go h.accept(tls.NewListener(encrypted, secure))
+	server := &http.Server{Handler: h.upgrade(), TLSConfig: secure.Clone(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	go server.ServeTLS(web, "", "")
 	t.Cleanup(func() { server.Close() })
-	h.url["wss"] = "wss://" + serveWeb(t, server, secure)
+	h.url = map[string]string{
+		"mqtt":  "mqtt://" + plain.Addr().String(),
+		"mqtts": "mqtts://" + encrypted.Addr().String(),
+		"wss":   "wss://" + web.Addr().String(),
+	}
 	return h
 }
 
-// serveWeb serves MQTT over WebSocket at /mqtt. It does what mochi's own
-// listener does, which however cannot tell the port that it got for port 0.
-func serveWeb(t testing.TB, server *mochi.Server, secure *tls.Config) (address string) {
-	t.Helper()
-	upgrader := websocket.Upgrader{Subprotocols: []string{"mqtt"}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/mqtt", func(w http.ResponseWriter, r *http.Request) {
-		socket, err := upgrader.Upgrade(w, r, nil)
+func (h *hub) stop() {
+	h.mu.Lock()
+	h.closed = true
+	for _, c := range h.conns {
+		c.Close()
+	}
+	h.mu.Unlock()
+	h.clients.Wait()
+	h.Close()
+}
+
+func (h *hub) accept(listener net.Listener) {
+	for {
+		c, err := listener.Accept()
 		if err != nil {
 			return
 		}
-		defer socket.Close()
-		server.EstablishConnection("wss", &webConn{Conn: socket.NetConn(), webStream: webStream{socket: socket}})
+		go h.attach(c)
+	}
+}
+
+// attach serves a connection until it ends.
+func (h *hub) attach(c net.Conn) {
+	defer c.Close()
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return
+	}
+	h.conns = append(h.conns, c)
+	h.clients.Add(1)
+	h.mu.Unlock()
+	defer h.clients.Done()
+	h.EstablishConnection("test", c)
+}
+
+// upgrade serves MQTT over WebSocket at /mqtt.
+func (h *hub) upgrade() http.Handler {
+	upgrader := websocket.Upgrader{Subprotocols: []string{"mqtt"}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/mqtt", func(w http.ResponseWriter, r *http.Request) {
+		if socket, err := upgrader.Upgrade(w, r, nil); err == nil {
+			h.attach(&webConn{Conn: socket.NetConn(), webStream: webStream{socket: socket}})
+		}
 	})
-	listener := listen(t)
-	web := &http.Server{Handler: mux, TLSConfig: secure, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-	go web.ServeTLS(listener, "", "")
-	t.Cleanup(func() { web.Close() })
-	return listener.Addr().String()
+	return mux
 }
 
 type webConn struct {
@@ -166,6 +189,15 @@ type webConn struct {
 
 func (c *webConn) Read(p []byte) (int, error)  { return c.webStream.Read(p) }
 func (c *webConn) Write(p []byte) (int, error) { return c.webStream.Write(p) }
+
+func (h *hub) trust(t testing.TB) Trust {
+	t.Helper()
+	trust, err := TrustCA(h.ca.pem())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust
+}
 
 func listen(t testing.TB) net.Listener {
 	t.Helper()

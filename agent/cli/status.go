@@ -1,0 +1,279 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sitesync/agent/api"
+	"sitesync/agent/client"
+	"sitesync/shared/sitesync"
+)
+
+func (p *program) status() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show whether the site's data is sent, and what is wrong",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			st, running, err := p.getStatus(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(st)
+			}
+			return p.printStatus(&st, running)
+		},
+	}
+	p.jsonFlag(cmd)
+	return cmd
+}
+
+// getStatus asks the running agent, or reads the data directory when none
+// runs.
+func (p *program) getStatus(ctx context.Context) (st api.Status, running bool, err error) {
+	c, err := client.Open(p.config.Data)
+	if err == nil {
+		st, err = c.Status(ctx)
+	}
+	if err == nil || !errors.Is(err, client.ErrNotRunning) {
+		return st, true, err
+	}
+	if st, err = p.offlineStatus(); sitesync.CodeOf(err) == sitesync.CodeDataLocked {
+		return st, false, sitesync.Errorf(sitesync.CodeDataLocked, "try again in a moment; if it stays so, end that program",
+			"%s is in use, but no agent answers there yet", p.config.Data)
+	}
+	return st, false, err
+}
+
+func (p *program) offlineStatus() (api.Status, error) {
+	a, err := p.open()
+	if err != nil {
+		return api.Status{}, err
+	}
+	defer a.Close()
+	st := api.Complete(a.Status(), a.DB())
+	if st.Link == sitesync.LinkConnecting {
+		st.Link = sitesync.LinkOffline // nothing runs that could connect
+	}
+	return st, nil
+}
+
+func (p *program) printStatus(st *api.Status, running bool) error {
+	t := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	site := "none; join one with sitesync-agent join"
+	if st.Site != nil {
+		site = st.Site.Name
+		if st.Site.Code != "" {
+			site += " (" + st.Site.Code + ")"
+		}
+	}
+	link := string(st.Link)
+	if running {
+		link += " since " + when(st.Since.Time)
+	} else {
+		link = "the agent is not running; start it with sitesync-agent run"
+	}
+	fmt.Fprintf(t, "Site\t%s\nHub\t%s\nLink\t%s\n", site, orDash(st.Hub), link)
+	fmt.Fprintf(t, "Waiting\t%s\nLast sync\t%s\nHardware ID\t%s\n", waiting(st.Backlog), lastSync(st.LastSync), st.HardwareID.Grouped())
+	if st.ClockSkewMs > 60_000 || st.ClockSkewMs < -60_000 {
+		fmt.Fprintf(t, "Clock\t%s off the hub's\n", (time.Duration(st.ClockSkewMs) * time.Millisecond).Round(time.Second))
+	}
+	if st.Problem != nil {
+		fmt.Fprintf(t, "Problem\t%s\nNext\t%s\n", st.Problem.Message, st.Problem.Next)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if len(st.Stores) == 0 {
+		if st.Site != nil {
+			fmt.Fprintln(p.out, "\nNo stores yet: the hub's operator gives stores to this site.")
+		}
+		return nil
+	}
+	fmt.Fprintln(p.out)
+	fmt.Fprintln(t, "STORE\tPHASE\tWRITABLE\tWAITING\tRECORDS\tEPOCH")
+	for _, s := range st.Stores {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Code, s.Phase, yes(s.Writable), s.Queued, loaded(s), s.Epoch)
+	}
+	return t.Flush()
+}
+
+func loaded(s api.Store) string {
+	if s.Phase == sitesync.PhaseLoading {
+		return fmt.Sprintf("%d of %d", s.Loaded.Records, s.Loaded.Total)
+	}
+	return fmt.Sprint(s.Loaded.Records)
+}
+
+func waiting(n uint64) string {
+	switch n {
+	case 0:
+		return "nothing, all is sent"
+	case 1:
+		return "1 change is not sent yet"
+	}
+	return fmt.Sprintf("%d changes are not sent yet", n)
+}
+
+func lastSync(t *sitesync.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return when(t.Time)
+}
+
+// when is an instant in local time, with its zone.
+func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (p *program) check() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the connection to the hub, step by step",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := client.Open(p.config.Data)
+			if err != nil {
+				return err
+			}
+			steps, err := c.Check(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if p.json {
+				if err := p.printJSON(map[string]any{"steps": steps}); err != nil {
+					return err
+				}
+			} else if err := p.printSteps(steps); err != nil {
+				return err
+			}
+			return failure(steps)
+		},
+	}
+	p.jsonFlag(cmd)
+	return cmd
+}
+
+// stepWords names the steps for a person.
+var stepWords = map[string]string{
+	"resolve": "hub's name found", "connect": "port reached", "tls": "hub is the right one (TLS)", "websocket": "web gateway passed",
+	"login": "name and password", "hardware": "hardware ID", "round_trip": "round trip through the hub",
+}
+
+func (p *program) printSteps(steps []api.Step) error {
+	t := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	for _, s := range steps {
+		words, result := stepWords[s.Step], "ok"
+		if words == "" {
+			words = s.Step
+		}
+		if !s.OK {
+			result = "FAILED"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d ms\n", words, result, s.Ms)
+	}
+	return t.Flush()
+}
+
+// failure makes the step that failed the command's error.
+func failure(steps []api.Step) error {
+	for _, s := range steps {
+		if s.OK || s.Problem == nil {
+			continue
+		}
+		code := sitesync.CodeRefused
+		if s.Problem.Code == sitesync.ProblemUnreachable || s.Problem.Code == sitesync.ProblemTLS {
+			code = sitesync.CodeUnreachable
+		}
+		return sitesync.Errorf(code, s.Problem.Next, "%s", strings.TrimSuffix(s.Problem.Message, "."))
+	}
+	return nil
+}
+
+func (p *program) sync() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Sync now",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := client.Open(p.config.Data)
+			if err != nil {
+				return err
+			}
+			st, err := c.Sync(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(st)
+			}
+			fmt.Fprintf(p.out, "Syncing; %s.\n", waiting(st.Backlog))
+			return nil
+		},
+	}
+	p.jsonFlag(cmd)
+	return cmd
+}
+
+func (p *program) enable(on bool) *cobra.Command {
+	use, short, said := "enable", "Turn syncing on", "Syncing is on."
+	if !on {
+		use, short, said = "disable", "Turn syncing off; work on this device goes on", "Syncing is off. What is written here waits until it is enabled again."
+	}
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.setEnabled(cmd.Context(), on); err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(map[string]bool{"enabled": on})
+			}
+			fmt.Fprintln(p.out, said)
+			return nil
+		},
+	}
+	p.jsonFlag(cmd)
+	return cmd
+}
+
+func (p *program) setEnabled(ctx context.Context, on bool) error {
+	c, err := client.Open(p.config.Data)
+	if err == nil {
+		set := c.Disable
+		if on {
+			set = c.Enable
+		}
+		_, err = set(ctx)
+	}
+	if !errors.Is(err, client.ErrNotRunning) {
+		return err
+	}
+	a, err := p.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.Engine().Enable(on), a.Close())
+}
