@@ -85,7 +85,10 @@ func New(options Options) (*Broker, error) {
 	if b.server, err = newServer(b); err != nil {
 		return nil, err
 	}
-	return b, b.listen(options.MQTT, options.MQTTS)
+	if err = b.listen(options.MQTT, options.MQTTS); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Start lets clients in. Call it once.

@@ -149,20 +149,21 @@ func TestWriteDeadline(t *testing.T) {
 // TestSlowClientIsKept: it takes longer than the write deadline for the whole,
 // but not for a piece.
 func TestSlowClientIsKept(t *testing.T) {
-	b, d := start(t, func(o *Options) { o.Limits.Write = 400 * time.Millisecond })
+	const size, bite, pause = 32 << 20, 2 << 20, 100 * time.Millisecond
+	b, d := start(t, func(o *Options) { o.Limits.Write, o.Limits.QueueBytes = time.Second, 64<<20 })
 	r := join(t, b, device("alpha", deviceID("A", 1)))
 	r.subscribe(receipts)
 	c, _ := b.Live(6)
-	if err := b.Send(c, receipts, make([]byte, 8<<20)); err != nil {
+	if err := b.Send(c, receipts, make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
 	r.conn.SetReadDeadline(time.Now().Add(patience))
-	for begin, n := time.Now(), 0; n < 8<<20; time.Sleep(50 * time.Millisecond) {
-		got, err := io.CopyN(io.Discard, r.in, min(1<<20, int64(8<<20-n)))
-		if err != nil {
-			t.Fatalf("cut off after %s: %v; %v", time.Since(begin), err, <-d.ends)
+	begin := time.Now()
+	for n := 0; n < size; n += bite {
+		time.Sleep(pause)
+		if _, err := io.CopyN(io.Discard, r.in, bite); err != nil {
+			t.Fatalf("cut off after %s: %v; %v", time.Since(begin), err, d.nextEnd(t).why)
 		}
-		n += int(got)
 	}
 }
 
@@ -170,12 +171,12 @@ func TestConnectionCaps(t *testing.T) {
 	b, d := start(t, func(o *Options) { o.Limits.Connections, o.Limits.PerPerson = 3, 2 })
 	alice := join(t, b, person("alice", "a"))
 	join(t, b, person("alice", "b"))
-	if code := dial(t, b).connect(person("alice", "c")); code != 3 {
+	if code := refused(t, b, person("alice", "c")); code != 3 {
 		t.Errorf("third of one person: CONNACK %d", code)
 	}
 	d.nextEnd(t)
 	join(t, b, person("bob", "d"))
-	if code := dial(t, b).connect(person("carol", "e").v5()); code != 0x89 {
+	if code := refused(t, b, person("carol", "e").v5()); code != 0x89 {
 		t.Errorf("fourth of all: CONNACK %#x", code)
 	}
 	alice.conn.Close()

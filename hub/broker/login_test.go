@@ -208,7 +208,7 @@ func TestClientIDBelongs(t *testing.T) {
 		"another person":               {person("bob", "console"), 2},
 		"another person, 5":            {person("bob", "console").v5(), 0x85},
 	} {
-		if code := dial(t, b).connect(test.login); code != test.want {
+		if code := refused(t, b, test.login); code != test.want {
 			t.Errorf("%s: CONNACK %#x, want %#x", name, code, test.want)
 		}
 	}
@@ -268,7 +268,7 @@ func TestOlderSessionComesLate(t *testing.T) {
 	d.mu.Lock()
 	d.sessions[6] = 0 // the next is 1 again
 	d.mu.Unlock()
-	if code := dial(t, b).connect(device("alpha", deviceID("A", 1))); code != 3 {
+	if code := refused(t, b, device("alpha", deviceID("A", 1))); code != 3 {
 		t.Errorf("CONNACK %#x, want 3", code)
 	}
 	newer.ping()

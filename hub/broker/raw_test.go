@@ -75,6 +75,14 @@ func join(t *testing.T, b *Broker, l login) *raw {
 	return r
 }
 
+// refused gives the code with which a login is refused.
+func refused(t *testing.T, b *Broker, l login) byte {
+	t.Helper()
+	r := dial(t, b)
+	defer r.conn.Close()
+	return r.connect(l)
+}
+
 func text(s string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(s))), s...)
 }

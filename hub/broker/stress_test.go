@@ -39,19 +39,18 @@ func TestReconnects(t *testing.T) {
 	await(t, "all but the last closed", func() bool { return len(d.ends) >= 199 })
 }
 
-// TestReconnectsOfMany lets persons and devices reconnect at once and
-// publishes all the while.
+// TestReconnectsOfMany lets persons and devices reconnect at once, and
+// publishes at each turn.
 func TestReconnectsOfMany(t *testing.T) {
 	b, _ := start(t, nil)
-	done := make(chan struct{})
+	turns := make(chan struct{}, 1000)
 	var publishing sync.WaitGroup
 	publishing.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-done:
-				return
-			default:
-				b.Publish(fmt.Sprintf("sitesync/v1/site/%d/status", i%100), fmt.Append(nil, i), true)
+		site := 0
+		for range turns {
+			for range 20 {
+				site = (site + 1) % 100
+				b.Publish(fmt.Sprintf("sitesync/v1/site/%d/status", site), []byte("{}"), true)
 			}
 		}
 	})
@@ -61,6 +60,7 @@ func TestReconnectsOfMany(t *testing.T) {
 	} {
 		clients.Go(func() {
 			for range 50 {
+				turns <- struct{}{}
 				r := join(t, b, l)
 				if i < 2 {
 					r.subscribe(fmt.Sprintf("sitesync/v1/site/%d/receipt", i+6))
@@ -74,7 +74,7 @@ func TestReconnectsOfMany(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	close(done)
+	close(turns)
 	publishing.Wait()
 	await(t, "one session of each", func() bool { s := b.Stats(); return s.Devices == 2 && s.Persons == 2 })
 	if s := b.Stats(); s.Defects != 0 {

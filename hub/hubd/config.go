@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"sitesync/shared/link"
 	"sitesync/shared/settings"
 	"sitesync/shared/sitesync"
 )
@@ -21,8 +22,9 @@ type Config struct {
 	Data              string
 	MQTT, MQTTS       string // addresses; "" is off
 	HTTP, HTTPS       string
-	PublicAddress     string // host that devices use; "" is the listener's, or the machine's name
-	UnsafePlain       bool   // plain MQTT and HTTP beyond loopback
+	PublicAddress     string   // host that devices use; "" is the listener's, or the machine's name
+	PublicURLs        []string // replace what is made of the listeners and PublicAddress
+	UnsafePlain       bool     // plain MQTT and HTTP beyond loopback
 	AdminPasswordFile string
 	LogLevel          string
 	Timings           settings.Timings
@@ -39,6 +41,7 @@ func (c *Config) Flags(f *pflag.FlagSet) {
 	f.StringVar(&c.HTTP, "http", "127.0.0.1:8080", "address for HTTP without encryption; empty turns it off")
 	f.StringVar(&c.HTTPS, "https", ":8443", "address for HTTPS and MQTT over WebSocket; empty turns it off")
 	f.StringVar(&c.PublicAddress, "public-address", "", "host name or address under which devices reach this hub (default: the listener's host, or the machine's name)")
+	f.StringSliceVar(&c.PublicURLs, "public-urls", nil, "URLs under which devices reach this hub, the best first, for one behind a router or a proxy (default: made of the listeners)")
 	f.BoolVar(&c.UnsafePlain, "unsafe-plain", false, "allow MQTT and HTTP without encryption beyond this machine: passwords can then be read on the way")
 	f.StringVar(&c.AdminPasswordFile, "admin-password-file", "", "file with the password of the first user admin; only read at the first start (default: a random one, printed once)")
 	f.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -47,6 +50,11 @@ func (c *Config) Flags(f *pflag.FlagSet) {
 
 // check refuses what would be unsafe or cannot work.
 func (c *Config) check() error {
+	for _, u := range c.PublicURLs {
+		if _, err := link.ParseURL(u, true); err != nil {
+			return err
+		}
+	}
 	for flag, address := range map[string]string{"mqtt": c.MQTT, "http": c.HTTP} {
 		if address == "" || c.UnsafePlain {
 			continue

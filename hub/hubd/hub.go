@@ -96,6 +96,10 @@ func (h *Hub) openData() (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return sitesync.Errorf(sitesync.CodeUsage, "check the path given with --data", "the data directory cannot be made: %w", err)
 	}
+	dir, err = filepath.Abs(dir) // addresses.json names files in it
+	if err != nil {
+		return err
+	}
 	// The database first: its lock keeps a second hub away from the rest.
 	if h.db, err = kv.Open(kv.Options{Dir: filepath.Join(dir, "db"), Kind: "hub", Format: Format, Logger: h.log}); err != nil {
 		return err
@@ -224,6 +228,9 @@ func text(a net.Addr) string {
 
 // publicURLs lists under which URLs devices reach the hub.
 func (h *Hub) publicURLs() (list []string) {
+	if len(h.config.PublicURLs) > 0 {
+		return h.config.PublicURLs
+	}
 	addrs := h.broker.Addrs()
 	if addrs.MQTTS != nil {
 		list = append(list, url("mqtts", h.config.publicHost(addrs.MQTTS), addrs.MQTTS, ""))

@@ -18,7 +18,7 @@ func TestReplicasOfASite(t *testing.T) {
 	for name, hellos := range map[string][]hello{
 		"first and same":                   {{0, 1, ReplicaFirst}, {time.Hour, 1, ReplicaSame}},
 		"one new one":                      {{0, 1, ReplicaFirst}, {time.Hour, 2, ReplicaNew}, {time.Hour, 2, ReplicaSame}},
-		"two new ones within the window":   {{0, 1, ReplicaFirst}, {time.Hour, 2, ReplicaNew}, {window - 1, 3, ReplicaHeld}, {0, 3, ReplicaHeld}},
+		"two new ones within the window":   {{0, 1, ReplicaFirst}, {time.Hour, 2, ReplicaNew}, {window - time.Second, 3, ReplicaHeld}, {0, 3, ReplicaHeld}},
 		"two new ones apart":               {{0, 1, ReplicaFirst}, {time.Hour, 2, ReplicaNew}, {window, 3, ReplicaNew}},
 		"the first one is not a new one":   {{0, 1, ReplicaFirst}, {time.Second, 2, ReplicaNew}},
 		"two that take turns":              {{0, 1, ReplicaFirst}, {time.Hour, 2, ReplicaNew}, {time.Hour, 1, ReplicaHeld}},

@@ -144,9 +144,9 @@ func (r *Registry) sitesAfter(after sitesync.SiteID) []*Site {
 }
 
 // SaveLive keeps what is known of several sites' sessions, in one commit for
-// each 500 of them. It tells no watcher. Sites that are gone are left out.
+// each 200 of them. It tells no watcher. Sites that are gone are left out.
 func (r *Registry) SaveLive(live map[sitesync.SiteID]Live) error {
-	for ids := range slices.Chunk(slices.Sorted(maps.Keys(live)), 500) {
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(live)), 200) {
 		err := r.edit(func(e *edit) error {
 			for _, id := range ids {
 				if _, known, err := get[siteRecord](e, keySite(id)); err != nil {
