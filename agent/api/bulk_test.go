@@ -108,7 +108,7 @@ func TestBulkTooLarge(t *testing.T) {
 	d := newDevice(t)
 	send := func(length int64) reply {
 		t.Helper()
-		line := puts(0, 1)
+		line := puts(0, 1) + strings.Repeat(" ", 1<<20) + "\n"
 		r, err := http.NewRequest("POST", d.server.URL+theRecords, io.LimitReader(&repeat{text: line}, maxBulk+1))
 		check(t, err)
 		r.ContentLength = length

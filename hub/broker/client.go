@@ -36,7 +36,7 @@ type subscription struct {
 type replay string
 
 // Close ends the connection; an MQTT 5 client is told the reason. It does not
-// wait: Handler.Closed says when it has ended. Only the first reason counts.
+// wait for the end, which Handler.Closed tells. Only the first reason counts.
 func (c *Client) Close(reason Reason) {
 	if c.ctx.Err() != nil {
 		return

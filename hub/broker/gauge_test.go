@@ -28,8 +28,8 @@ func TestGauge(t *testing.T) {
 	}
 }
 
-// FuzzGauge: however the bytes are cut, the verdict is the same; and reading
-// what it wants never runs past the end of a packet.
+// FuzzGauge: however the bytes are cut, the verdict is the same, and so it is
+// when no more is read than wanted.
 func FuzzGauge(f *testing.F) {
 	f.Add([]byte{0x10, 3, 1, 2, 3, 0xC0, 0}, byte(2))
 	f.Add([]byte{0x30, 0xff, 0x01, 5}, byte(1))
@@ -49,9 +49,6 @@ func FuzzGauge(f *testing.F) {
 			n := min(len(rest), wanted.want())
 			if wanted.pass(rest[:n], limit) != nil {
 				return
-			}
-			if wanted.body > 0 && n > wanted.want()+n {
-				t.Fatal("read past the end")
 			}
 			rest = rest[n:]
 		}

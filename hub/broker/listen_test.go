@@ -33,7 +33,7 @@ func (f *failing) Accept() (net.Conn, error) {
 
 func TestAcceptTriesAgain(t *testing.T) {
 	d := newDesk()
-	b, err := New(Options{MQTT: "127.0.0.1:0", Handler: d, Logger: discard})
+	b, err := New(Options{MQTT: "127.0.0.1:0", Handler: d, Logger: discard, Limits: Limits{HalfOpen: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}

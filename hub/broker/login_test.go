@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -99,6 +100,9 @@ func TestRefusalReachesClientThatDoesNotWait(t *testing.T) {
 		if body := r.expect(wireConnack); body[1] != 4 {
 			t.Fatalf("CONNACK %x", body)
 		}
+		if _, _, err := r.read(); err != io.EOF {
+			t.Fatalf("after the CONNACK: %v", err)
+		}
 	}
 }
 
@@ -116,8 +120,10 @@ func TestClientThatDoesNotWait(t *testing.T) {
 
 func TestLoginReachesHandler(t *testing.T) {
 	got := make(chan Login, 1)
+	var password []byte
 	b, d := start(t, nil)
 	d.onLogin = func(_ context.Context, l Login) {
+		password = l.Password
 		l.Password = []byte(string(l.Password))
 		got <- l
 	}
@@ -130,7 +136,7 @@ func TestLoginReachesHandler(t *testing.T) {
 		t.Errorf("remote %s, want %s", l.Remote, r.conn.LocalAddr())
 	}
 	r.publish("sitesync/v1/admin/site.list", "{}", 0)
-	if m := d.nextMessage(t); m.client.Password != nil {
+	if m := d.nextMessage(t); m.client.Password != nil || !bytes.Equal(password, make([]byte, 5)) {
 		t.Error("the password is kept")
 	}
 }

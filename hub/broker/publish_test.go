@@ -303,6 +303,24 @@ func TestSend(t *testing.T) {
 	await(t, "closed", func() bool { return errors.Is(b.Send(c, receipts, nil), ErrClosed) })
 }
 
+func TestSendToOneWhoIsGone(t *testing.T) {
+	b, d := start(t, nil)
+	r := join(t, b, device("alpha", deviceID("A", 1)))
+	r.subscribe(receipts)
+	c, _ := b.Live(6)
+	r.conn.Close()
+	d.nextEnd(t)
+	if err := b.Send(c, receipts, []byte("x")); !errors.Is(err, ErrClosed) {
+		t.Errorf("Send: %v", err)
+	}
+	if _, ok := b.Live(6); ok {
+		t.Error("still live")
+	}
+	if s := b.Stats(); s.Defects != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestSendKeepsToMaximumPacketSize of an MQTT 5 client.
 func TestSendKeepsToMaximumPacketSize(t *testing.T) {
 	b, _ := start(t, nil)

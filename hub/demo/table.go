@@ -80,7 +80,7 @@ func (d *demo) summary(ctx context.Context) (equal bool, err error) {
 	for _, s := range d.sites {
 		for _, st := range s.agent.DB().Stores() {
 			var answer struct{ Store sitesync.Store }
-			if err := d.command(ctx, "store.get", map[string]any{"store": "code:" + st.Code}, &answer); err != nil {
+			if err := d.command(ctx, "store.get", map[string]any{"store": st.Code}, &answer); err != nil {
 				return false, err
 			}
 			verdict := "equal"

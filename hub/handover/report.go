@@ -26,6 +26,13 @@ func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, ass
 	switch verdict {
 	case Activate:
 		return assignment(s)
+	case Behind:
+		m, _, err := d.state.Meta(h.Store)
+		if err != nil {
+			return nil, err
+		}
+		head := wire.StoreCursor{Store: m.Store, Epoch: m.Epoch, Cursor: m.Head()}
+		return []session.Message{s.To(topic.Hint, 0, &wire.Hint{Heads: []wire.StoreCursor{head}})}, nil
 	case Unequal:
 		again := s.To(topic.Resync, h.Store, &wire.Chunk{Epoch: m.Epoch, Gone: true})
 		if tries < maxLoadedTries {

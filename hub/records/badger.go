@@ -52,8 +52,7 @@ func putMeta(tx *kv.Tx, m *Meta) {
 
 // Metas implements State. It skips from store to store, whatever they hold.
 func (d *DB) Metas(fn func(Meta) error) error {
-	next := sitesync.StoreID(0)
-	for {
+	for next := sitesync.StoreID(0); ; {
 		m, ok, err := d.metaFrom(next)
 		if err != nil || !ok {
 			return err
@@ -61,7 +60,9 @@ func (d *DB) Metas(fn func(Meta) error) error {
 		if err := fn(m); err != nil {
 			return err
 		}
-		next = m.Store + 1
+		if next = m.Store + 1; next == 0 {
+			return nil
+		}
 	}
 }
 
@@ -76,7 +77,9 @@ func (d *DB) metaFrom(store sitesync.StoreID) (m Meta, found bool, err error) {
 			if m, found, err = meta(tx, next); err != nil || found {
 				return err
 			}
-			store = next + 1 // quarantine alone, of a store that never was
+			if store = next + 1; store == 0 { // quarantine alone, of a store that never was
+				return nil
+			}
 		}
 	})
 	return m, found, err
@@ -110,6 +113,9 @@ func (d *DB) Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta,
 			putJSON(tx, pastKey(m.Store, m.Origin()), past{Format: MetaFormat, Settled: m.Settled, Chain: m.Chain, Owned: true})
 			next.Settled, next.Chain, next.Foreign, next.Pin = 0, sitesync.Chain{}, m.Seq, m.Seq
 		}
+		if err := letIn(tx, &m, &next); err != nil {
+			return err
+		}
 		next.Version = from
 		putMeta(tx, &next)
 		if ended != nil {
@@ -120,13 +126,19 @@ func (d *DB) Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta,
 	return next, err
 }
 
-// past is what is settled of an origin that may not write: one that no longer
-// may (Owned), or one that never might.
-type past struct {
-	Format  int            `json:"format"`
-	Settled uint64         `json:"settled"`
-	Chain   sitesync.Chain `json:"chain"`
-	Owned   bool           `json:"owned"`
+// letIn begins a new writer. What it sent too early is settled already, in
+// quarantine, and its numbers are not used twice.
+func letIn(tx *kv.Tx, m, next *Meta) error {
+	o := next.Origin()
+	if o == m.Origin() || o.Replica.IsZero() {
+		return nil
+	}
+	var p past
+	known, err := getJSON(tx, pastKey(next.Store, o), &p)
+	if known {
+		next.Settled, next.Chain = p.Settled, p.Chain
+	}
+	return err
 }
 
 // Handover implements State.

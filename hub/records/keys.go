@@ -1,9 +1,7 @@
 package records
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"sitesync/shared/sitesync"
@@ -16,17 +14,20 @@ import (
 //	s <store> m                              meta
 //	s <store> r <table> 0 <id>               record or tombstone
 //	s <store> l <seq>                        log entry
+//	s <store> t <seq>                        tombstone, in the order of the log
 //	s <store> p <epoch> <site> <replica>     what an origin settled in the past
 //	s <store> q <epoch> <site> <replica> <n> quarantined change
 //	s <store> h <handover>                   handover that has ended
 //	q <id>                                   place of a quarantined change
 //	b <site> <time>                          frame that could not be taken
 //	a <time> <store>                         audit entry of an edit
+//	y <hash>                                 command that was carried out
 //	n                                        last quarantine ID
 const (
 	metaKind       = 'm'
 	recordKind     = 'r'
 	logKind        = 'l'
+	tombstoneKind  = 't'
 	pastKind       = 'p'
 	quarantineKind = 'q'
 	handoverKind   = 'h'
@@ -50,22 +51,17 @@ func metaKey(store sitesync.StoreID) []byte { return storeKey(store, metaKind, 0
 
 // recordKey keeps the order of (table, ID): a table name has no zero byte.
 func recordKey(store sitesync.StoreID, k wire.Key) []byte {
-	key := storeKey(store, recordKind, len(k.Table)+1+len(k.ID))
-	key = append(key, k.Table...)
-	key = append(key, 0)
-	return append(key, k.ID...)
+	return appendKey(storeKey(store, recordKind, len(k.Table)+1+len(k.ID)), k)
 }
 
-func splitRecordKey(key []byte) (wire.Key, error) {
-	table, id, ok := bytes.Cut(key[10:], []byte{0})
-	if !ok {
-		return wire.Key{}, fmt.Errorf("records: a record key without an end of the table")
-	}
-	return wire.Key{Table: string(table), ID: string(id)}, nil
-}
+func splitRecordKey(key []byte) (wire.Key, error) { return parseKey(key[10:], "record key") }
 
 func logKey(store sitesync.StoreID, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(storeKey(store, logKind, 8), seq)
+}
+
+func tombstoneKey(store sitesync.StoreID, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(storeKey(store, tombstoneKind, 8), seq)
 }
 
 func appendOrigin(key []byte, o Origin) []byte {
@@ -94,8 +90,9 @@ func quarantineIndexKey(id uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{'q'}, id)
 }
 
-func badFrameKey(site sitesync.SiteID, at time.Time) []byte {
-	return binary.BigEndian.AppendUint64(badFramePrefix(site), uint64(at.UnixNano()))
+// badFrameKey takes a time in Unix nanoseconds.
+func badFrameKey(site sitesync.SiteID, place uint64) []byte {
+	return binary.BigEndian.AppendUint64(badFramePrefix(site), place)
 }
 
 func badFramePrefix(site sitesync.SiteID) []byte {

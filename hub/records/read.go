@@ -28,14 +28,19 @@ func (d *DB) Changes(store sitesync.StoreID, from wire.Cursor, f Filter, l Limit
 			return err
 		case !ok:
 			return noStore(store)
-		case !from.IsZero() && (from.Log != m.Log || from.Seq < m.Floor):
+		case !from.IsZero() && from.Log != m.Log:
 			p = Page{Reset: true, Cursor: from}
 			return nil
 		case from.Seq > m.Seq:
 			p = Page{Ahead: true, Cursor: from}
 			return nil
 		case f.Own == m.Epoch && from.Seq >= m.Foreign:
-			p = Page{Cursor: m.Head()} // all that is new is the reader's own
+			// All that is new is the reader's own, its own deletes too: those
+			// it knows, wherever the floor is by now.
+			p = Page{Cursor: m.Head()}
+			return nil
+		case !from.IsZero() && from.Seq < m.Floor:
+			p = Page{Reset: true, Cursor: from}
 			return nil
 		}
 		p, err = changes(tx, &m, from.Seq, f, l)
@@ -45,7 +50,7 @@ func (d *DB) Changes(store sitesync.StoreID, from wire.Cursor, f Filter, l Limit
 }
 
 func changes(tx *kv.Tx, m *Meta, after uint64, f Filter, l Limit) (Page, error) {
-	p := Page{Cursor: m.Head()}
+	p := Page{Cursor: wire.Cursor{Log: m.Log, Seq: after}}
 	seen, size := 0, 0
 	r := kv.Range{Prefix: storeKey(m.Store, logKind, 0), From: logKey(m.Store, after+1), Prefetch: 100}
 	err := tx.Iterate(r, func(key, value []byte) (bool, error) {
@@ -53,7 +58,7 @@ func changes(tx *kv.Tx, m *Meta, after uint64, f Filter, l Limit) (Page, error) 
 		if err != nil {
 			return false, err
 		}
-		if seen++; seen > scanned || len(p.Changes) >= l.Records || size >= l.Bytes {
+		if seen++; seen > scanned || len(p.Changes) > 0 && (len(p.Changes) >= l.Records || size >= l.Bytes) {
 			p.More = true
 			return false, nil
 		}
@@ -89,7 +94,7 @@ func (d *DB) Scan(store sitesync.StoreID, after wire.Key, l Limit) (p ScanPage, 
 		size := 0
 		p.Last = true
 		return scan(tx, store, "", after, func(k wire.Key, r record) (bool, error) {
-			if len(p.Records) >= l.Records || len(p.Records) > 0 && size+len(r.data) > l.Bytes {
+			if len(p.Records) > 0 && (len(p.Records) >= l.Records || size+len(r.data) > l.Bytes) {
 				p.Last = false
 				return false, nil
 			}
@@ -155,70 +160,6 @@ func (d *DB) List(store sitesync.StoreID, table string, after wire.Key, limit in
 		})
 	})
 	return out, err
-}
-
-// sweepBatch bounds one transaction of Sweep.
-const sweepBatch = 1000
-
-// Sweep implements State. The floor is raised in the transaction that removes,
-// so that no reader can have a cursor above the floor and miss a delete.
-func (d *DB) Sweep(store sitesync.StoreID, before time.Time) (removed int, err error) {
-	err = d.kv.Update(func(tx *kv.Tx) error {
-		m, ok, err := meta(tx, store)
-		if err != nil || !ok {
-			return err
-		}
-		gone, err := oldTombstones(tx, &m, before)
-		if err != nil || len(gone) == 0 {
-			return err
-		}
-		for _, t := range gone {
-			tx.Delete(recordKey(store, t.key))
-			tx.Delete(logKey(store, t.seq))
-			m.Floor = max(m.Floor, t.seq)
-		}
-		removed = len(gone)
-		putMeta(tx, &m)
-		return nil
-	})
-	return removed, err
-}
-
-type tombstone struct {
-	key wire.Key
-	seq uint64
-}
-
-// oldTombstones finds the oldest tombstones of a log. The log is in the order
-// of time, so the first entry that is young ends the search.
-func oldTombstones(tx *kv.Tx, m *Meta, before time.Time) (found []tombstone, err error) {
-	err = tx.Iterate(kv.Range{Prefix: storeKey(m.Store, logKind, 0), Prefetch: 100}, func(key, value []byte) (bool, error) {
-		seq := binary.BigEndian.Uint64(key[len(key)-8:])
-		if m.Phase == sitesync.PhaseLoading && seq > m.Pin {
-			return false, nil // the resync under way still has to read it
-		}
-		e, err := parseEntry(value)
-		if err != nil {
-			return false, err
-		}
-		if e.op != sitesync.OpDelete {
-			return true, nil
-		}
-		value, ok, err := tx.Get(recordKey(m.Store, e.key))
-		if err != nil || !ok {
-			return err == nil, err
-		}
-		rec, err := parseRecord(value)
-		if err != nil {
-			return false, err
-		}
-		if rec.changed >= before.UnixMilli() {
-			return false, nil
-		}
-		found = append(found, tombstone{key: e.key, seq: seq})
-		return len(found) < sweepBatch, nil
-	})
-	return found, err
 }
 
 func noStore(store sitesync.StoreID) error {

@@ -19,8 +19,10 @@ type State interface {
 	// Metas calls fn for every store in the order of IDs.
 	Metas(fn func(Meta) error) error
 	// Transition replaces the meta of version from (0: there is none) by next.
-	// A new epoch begins at n = 0, and what the old one settled is kept. ended
-	// is filed as history. ErrConflict: the meta has another version by now.
+	// A new epoch begins at n = 0, and what the old one settled is kept. Only
+	// changes of the new writer that were refused before it was let in count as
+	// settled. ended is filed as history. ErrConflict: the meta has another
+	// version by now.
 	Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta, error)
 
 	// Apply takes a device's batch: see Batch and Result.
@@ -28,10 +30,11 @@ type State interface {
 	// Edit applies a person's change to a store active at the centre.
 	Edit(e Edit) (sitesync.Record, error)
 	// Settled tells what is settled of the changes a replica made in an epoch,
-	// with every quarantined one after the given n.
+	// with the quarantined ones after the given n.
 	Settled(store sitesync.StoreID, o Origin, after uint64) (Result, error)
 
-	// Changes reads the log after a cursor.
+	// Changes reads the log after a cursor. Error: not_found, there is no such
+	// store; Scan, Get and List find no records in one.
 	Changes(store sitesync.StoreID, from wire.Cursor, f Filter, l Limit) (Page, error)
 	// Scan reads live records in key order.
 	Scan(store sitesync.StoreID, after wire.Key, l Limit) (ScanPage, error)
@@ -117,13 +120,17 @@ type Batch struct {
 	At      time.Time
 }
 
-// Result is what is settled once a batch has been taken.
+// Result is what is settled once a batch has been taken. A site to which the
+// store does not belong learns nothing of what is in it: no head, and of its
+// refused changes not the present record.
 type Result struct {
 	Outcome     wire.Outcome
 	Settled     uint64
-	Chain       sitesync.Chain
+	Chain       sitesync.Chain // at Settled
 	After       uint64
-	Quarantined []wire.Refusal // complete for n in (After, Settled]
+	Quarantined []wire.Refusal // complete for n in (After, Told]
+	Told        uint64         // mostly Settled: see Receipt
+	ToldChain   sitesync.Chain // at Told
 	Head        wire.Cursor
 	Applied     int // changes that this call applied
 	Refused     int // changes that this call put into quarantine

@@ -68,9 +68,7 @@ func (e entry) bytes() []byte {
 	b := make([]byte, 0, 3+binary.MaxVarintLen64+len(e.key.Table)+len(e.key.ID))
 	b = append(b, valueFormat, byte(e.op))
 	b = binary.AppendUvarint(b, uint64(e.epoch))
-	b = append(b, e.key.Table...)
-	b = append(b, 0)
-	return append(b, e.key.ID...)
+	return appendKey(b, e.key)
 }
 
 func parseEntry(b []byte) (entry, error) {
@@ -82,11 +80,49 @@ func parseEntry(b []byte) (entry, error) {
 	if n <= 0 {
 		return entry{}, fmt.Errorf("records: a log entry without an epoch")
 	}
-	table, id, ok := bytes.Cut(rest[n:], []byte{0})
-	if !ok {
-		return entry{}, fmt.Errorf("records: a log entry without an end of the table")
+	key, err := parseKey(rest[n:], "log entry")
+	return entry{op: op, epoch: sitesync.Epoch(epoch), key: key}, err
+}
+
+// tombstone is found by its place in the log when its time is over. On disk:
+// format, op, uvarint changed (Unix ms), table, zero byte, ID.
+type tombstone struct {
+	changed int64
+	key     wire.Key
+}
+
+func (t tombstone) bytes() []byte {
+	b := make([]byte, 0, 3+binary.MaxVarintLen64+len(t.key.Table)+len(t.key.ID))
+	b = append(b, valueFormat, byte(sitesync.OpDelete))
+	b = binary.AppendUvarint(b, uint64(t.changed))
+	return appendKey(b, t.key)
+}
+
+func parseTombstone(b []byte) (tombstone, error) {
+	_, rest, err := parseValue(b, "tombstone")
+	if err != nil {
+		return tombstone{}, err
 	}
-	return entry{op: op, epoch: sitesync.Epoch(epoch), key: wire.Key{Table: string(table), ID: string(id)}}, nil
+	changed, n := binary.Uvarint(rest)
+	if n <= 0 {
+		return tombstone{}, fmt.Errorf("records: a tombstone without a time")
+	}
+	key, err := parseKey(rest[n:], "tombstone")
+	return tombstone{changed: int64(changed), key: key}, err
+}
+
+func appendKey(b []byte, k wire.Key) []byte {
+	b = append(b, k.Table...)
+	b = append(b, 0)
+	return append(b, k.ID...)
+}
+
+func parseKey(b []byte, what string) (wire.Key, error) {
+	table, id, ok := bytes.Cut(b, []byte{0})
+	if !ok {
+		return wire.Key{}, fmt.Errorf("records: a %s without an end of the table", what)
+	}
+	return wire.Key{Table: string(table), ID: string(id)}, nil
 }
 
 func parseValue(b []byte, what string) (sitesync.Op, []byte, error) {

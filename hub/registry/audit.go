@@ -97,45 +97,50 @@ func (r *Registry) AuditList(f AuditFilter, limit int, after string) (items []si
 	}
 	f.Since = f.Since.Truncate(time.Millisecond)
 	seen := 0
-	last, err := r.eachAudit(key, func(rec *auditRecord) bool {
-		if rec.At.Before(f.Since) {
+	place := "" // of the last entry that was looked at and is not left to the next page
+	err = r.eachAudit(key, func(at string, rec *auditRecord) bool {
+		switch {
+		case rec.At.Before(f.Since):
 			return false
-		}
-		if f.lets(&rec.Audit) {
+		case !f.lets(&rec.Audit):
+		case len(items) == limit:
+			next = place
+			return false
+		default:
 			items = append(items, rec.Audit)
 		}
-		seen++
-		return len(items) < limit && seen < auditScan
+		place = at
+		if seen++; seen == auditScan {
+			next = place
+		}
+		return next == ""
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	if len(items) == limit || seen == auditScan {
-		next = strings.TrimPrefix(last, prefixAudit)
-	}
 	return items, next, nil
 }
 
-// eachAudit calls fn with the entries after key, newest first, until it
-// answers false, and gives the key of the last.
-func (r *Registry) eachAudit(key string, fn func(rec *auditRecord) bool) (last string, err error) {
+// eachAudit calls fn with the entries after key and their places, newest
+// first, until it answers false.
+func (r *Registry) eachAudit(key string, fn func(place string, rec *auditRecord) bool) error {
 	for {
 		page, err := r.backend.List(prefixAudit, key, auditRead)
 		if err != nil {
-			return "", fmt.Errorf("registry: read the audit log: %w", err)
+			return fmt.Errorf("registry: read the audit log: %w", err)
 		}
 		for _, item := range page {
 			rec, err := decode[auditRecord](item)
 			if err != nil {
-				return "", err
+				return err
 			}
 			key = item.Key
-			if !fn(&rec) {
-				return key, nil
+			if !fn(strings.TrimPrefix(key, prefixAudit), &rec) {
+				return nil
 			}
 		}
 		if len(page) < auditRead {
-			return key, nil
+			return nil
 		}
 	}
 }
@@ -145,7 +150,7 @@ func (r *Registry) eachAudit(key string, fn func(rec *auditRecord) bool) (last s
 func (r *Registry) changedSince(site sitesync.SiteID, revision uint64) (string, error) {
 	var did []string
 	seen := 0
-	_, err := r.eachAudit("", func(rec *auditRecord) bool {
+	err := r.eachAudit("", func(_ string, rec *auditRecord) bool {
 		seen++
 		if rec.Site == nil || *rec.Site != site {
 			return seen < auditScan

@@ -26,6 +26,10 @@ func systemActor(command string) Actor {
 	return Actor{Kind: ActorSystem, Name: "hub", Command: command}
 }
 
+func deviceActor(command, from string) Actor {
+	return Actor{Kind: ActorDevice, Name: "device", From: from, Command: command}
+}
+
 // result is what a command did, as far as it must be known to answer its
 // repetition.
 type result struct {

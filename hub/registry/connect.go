@@ -72,7 +72,7 @@ func (r *Registry) Authenticate(l Login) (Decision, error) {
 			return d, err
 		}
 	}
-	return r.admit(d)
+	return r.admit(d, l.Address)
 }
 
 // checkPassword compares the secret with the present password of d.Site. When
@@ -99,7 +99,7 @@ func (r *Registry) checkPassword(d *Decision, l Login) (right bool, err error) {
 // admit judges a login whose secret belongs to d.Site. Most logins are judged
 // by the index alone; one that is accepted and leaves a trace is judged again
 // by what its transaction reads.
-func (r *Registry) admit(d Decision) (Decision, error) {
+func (r *Registry) admit(d Decision, address string) (Decision, error) {
 	state, known := r.state(d.Site)
 	if !known {
 		return d, nil
@@ -119,7 +119,7 @@ func (r *Registry) admit(d Decision) (Decision, error) {
 		d.NewlyBound = state.trace(d.proof, e.at)
 		if d.NewlyBound {
 			site := d.Site
-			e.audit(Actor{Kind: ActorDevice, Name: "device", Command: "site.bound"}, sitesync.Audit{
+			e.audit(deviceActor("site.bound", address), sitesync.Audit{
 				Site: &site, After: details{"hardwareId": d.proof.hardware}.json()})
 		}
 		return e.put(keyDevice(d.Site), state.device)

@@ -90,7 +90,7 @@ func (r *Registry) Device(site sitesync.SiteID, f HelloFacts) (standing ReplicaS
 		d.Evidence = maps.Clone(f.Evidence)
 		held := d.Held
 		if standing = d.meet(f.Replica, f.At, f.Window); d.Held && !held {
-			e.audit(Actor{Kind: ActorDevice, Name: "device", Command: "site.two_devices"}, sitesync.Audit{
+			e.audit(deviceActor("site.two_devices", ""), sitesync.Audit{
 				Site: &site, After: details{"replicas": d.Replicas}.json()})
 		}
 		return e.put(keyDevice(site), *d)

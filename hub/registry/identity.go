@@ -21,7 +21,7 @@ type Identity struct {
 
 type hubRecord struct {
 	header
-	Hub        sitesync.Hash `json:"hub"`
+	Hub        hubID         `json:"hub"`
 	Key        digest        `json:"key"` // 256 random bits; leaves the hub with a backup only
 	Generation uint32        `json:"generation"`
 	Created    sitesync.Time `json:"created"`

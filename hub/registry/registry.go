@@ -17,6 +17,14 @@ type Options struct {
 	Logger       *slog.Logger  // nil logs nothing
 }
 
+// Keys of log attributes.
+const (
+	logComponent = "component"
+	logKey       = "key"
+	logUser      = "user"
+	logError     = "error"
+)
+
 // Registry is the hub's registry. All methods may be called from any
 // goroutine. Unless a method says otherwise its writes are durable when it
 // returns nil, and visible to every read from then on.
@@ -52,7 +60,7 @@ func Open(b Backend, o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		backend:  b,
-		log:      o.Logger.With("component", "registry"),
+		log:      o.Logger.With(logComponent, "registry"),
 		memory:   o.ReplayMemory,
 		hasher:   newHasher(o.Argon2),
 		guesses:  newGuesses(),
@@ -125,7 +133,7 @@ func (r *Registry) follow(writes []Item) {
 	r.mu.Lock()
 	for _, w := range writes {
 		if err := r.index.apply(w, &set); err != nil {
-			r.log.Error("a committed value cannot be read", "key", w.Key, "error", err)
+			r.log.Error("a committed value cannot be read", logKey, w.Key, logError, err)
 		}
 	}
 	watchers := make([]func(Change), 0, len(r.watchers))

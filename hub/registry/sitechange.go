@@ -94,7 +94,9 @@ func (e *edit) finishSite(c *siteChange) error {
 		e.audit(e.actor, sitesync.Audit{Site: &id, Before: c.before.json()})
 		return nil
 	}
-	if c.rec.Revision > 0 {
+	if c.rec.Revision == 0 {
+		c.before = nil // a new site was nothing before
+	} else {
 		c.before["revision"] = c.rec.Revision
 	}
 	c.rec.Revision++

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"fmt"
 	"slices"
 
 	"sitesync/shared/sitesync"
@@ -21,7 +20,7 @@ type NewSite struct {
 // SiteEdit changes what is not nil.
 type SiteEdit struct {
 	Site         sitesync.SiteID
-	Revision     uint64 // the one the editor saw
+	Revision     uint64 // the one the editor saw, required
 	Name         *string
 	Code         *string
 	Password     *string
@@ -56,7 +55,7 @@ func (r *Registry) CreateSite(a Actor, n NewSite) (SiteResult, error) {
 	want := SiteEdit{Name: &n.Name, Code: &n.Code, Password: &n.Password, Transport: &n.Transport,
 		MaxOffline: &n.MaxOffline, Mirror: &n.Mirror, AddStores: n.Stores}
 	if err := want.check(); err != nil {
-		return SiteResult{}, err
+		return SiteResult{}, ofCreate(err)
 	}
 	want.password = r.choose(n.Password)
 	done, err := r.perform(a, want.password, false, func(e *edit) error {
@@ -73,7 +72,15 @@ func (r *Registry) CreateSite(a Actor, n NewSite) (SiteResult, error) {
 		e.done.Effects = nil
 		return e.put(keyDevice(c.rec.ID), device)
 	})
-	return r.siteResult(done, err)
+	return r.siteResult(done, ofCreate(err))
+}
+
+// ofCreate names the argument as site.create does.
+func ofCreate(err error) error {
+	if e := sitesync.AsError(err); e != nil && e.Field == "addStores" {
+		e.Field = "stores"
+	}
+	return err
 }
 
 // UpdateSite changes a site's details, its password and the set of its stores,
@@ -81,6 +88,9 @@ func (r *Registry) CreateSite(a Actor, n NewSite) (SiteResult, error) {
 // one; the message says who changed what), CodeInvalid, CodeExists,
 // CodeActiveHere, CodeIDReused.
 func (r *Registry) UpdateSite(a Actor, want SiteEdit) (SiteResult, error) {
+	if want.Revision == 0 {
+		return SiteResult{}, sitesync.Errorf(sitesync.CodeInvalid, "read the site, and send the revision you saw", "the edit does not say which revision it changes").WithField("revision")
+	}
 	if err := want.check(); err != nil {
 		return SiteResult{}, err
 	}
@@ -111,134 +121,6 @@ func (r *Registry) UpdateSite(a Actor, want SiteEdit) (SiteResult, error) {
 		return r.siteResult(done, err)
 	}
 	return SiteResult{Site: would.clone(), Effects: done.Effects, Intents: done.Intents}, nil
-}
-
-// apply brings what is wanted into a site that is new or known.
-func (e *edit) apply(c *siteChange, d *deviceRecord, want SiteEdit) error {
-	if err := e.applyName(c, want.Name); err != nil {
-		return err
-	}
-	if err := e.applyPassword(c, d, want.password); err != nil {
-		return err
-	}
-	if err := e.applyEnabled(c, want.Enabled); err != nil {
-		return err
-	}
-	if want.Code != nil && *want.Code != c.rec.Code {
-		c.note("code", c.rec.Code, *want.Code)
-		e.effect("the code becomes %q", *want.Code)
-		c.rec.Code = *want.Code
-	}
-	if want.Transport != nil && *want.Transport != c.rec.Transport {
-		c.note("transport", c.rec.Transport, *want.Transport)
-		e.effect("the device may connect by %s from its next connection on", transportText(*want.Transport))
-		c.rec.Transport = *want.Transport
-	}
-	return e.applyStores(c, want)
-}
-
-func (e *edit) effect(format string, args ...any) {
-	e.done.Effects = append(e.done.Effects, fmt.Sprintf(format, args...))
-}
-
-func (e *edit) applyName(c *siteChange, name *string) error {
-	if name == nil || *name == c.rec.Name {
-		return nil
-	}
-	if err := e.takeName(*name, c.rec.ID); err != nil {
-		return err
-	}
-	if c.rec.Name == "" {
-		c.note("name", nil, *name)
-		c.rec.Name = *name
-		return nil
-	}
-	c.note("name", c.rec.Name, *name)
-	folded := foldName(*name)
-	c.rec.Former = slices.DeleteFunc(slices.Clone(c.rec.Former), func(former string) bool { return foldName(former) == folded })
-	if foldName(c.rec.Name) != folded {
-		c.rec.Former = append(c.rec.Former, c.rec.Name)
-		e.effect("a device that uses the name %q stops until %q is entered on it", c.rec.Name, *name)
-	}
-	c.rec.Name = *name
-	return nil
-}
-
-func (e *edit) applyPassword(c *siteChange, d *deviceRecord, password *chosen) error {
-	if password == nil {
-		return nil
-	}
-	if c.rec.ActiveHere {
-		return sitesync.Errorf(sitesync.CodeInvalid, "leave the password out", "the central site has no password: no device is it").WithField("password")
-	}
-	first := d.Password == 0
-	changed, back, err := d.setPassword(password)
-	if err != nil {
-		return err
-	}
-	e.done.secret = d.passwordHash()
-	switch {
-	case !changed:
-	case first:
-		c.note("password", nil, "set")
-	case back:
-		c.note("password", nil, "changed")
-		e.effect("a device that uses this former password resumes; one that uses the later one stops")
-	default:
-		c.note("password", nil, "changed")
-		e.effect("a device that uses the old password stops until the new one is entered on it")
-	}
-	return nil
-}
-
-func (e *edit) applyEnabled(c *siteChange, enabled *bool) error {
-	switch {
-	case enabled == nil || *enabled == c.rec.Enabled:
-		return nil
-	case c.rec.ActiveHere:
-		return sitesync.Errorf(sitesync.CodeActiveHere, "stop the hub instead", "the central site cannot be disabled").WithField("enabled")
-	case *enabled:
-		e.effect("the device may sync again; it notices when it next tries")
-	default:
-		e.effect("the device stops syncing at once; it goes on working offline")
-	}
-	c.note("enabled", c.rec.Enabled, *enabled)
-	c.rec.Enabled = *enabled
-	return nil
-}
-
-func (e *edit) applyStores(c *siteChange, want SiteEdit) error {
-	for _, id := range want.AddStores {
-		s, err := e.store(id)
-		if err != nil {
-			return inField(err, "addStores")
-		}
-		if s.Site == c.rec.ID {
-			continue
-		}
-		if s.Site == sitesync.CentralSite {
-			e.effect("store %s goes to %q from the central site at once", s.Code, c.rec.Name)
-		} else {
-			e.effect("store %s goes to %q once the device of site %d has sent everything", s.Code, c.rec.Name, s.Site)
-		}
-		if err := e.move(&s, c.rec.ID); err != nil {
-			return err
-		}
-	}
-	for _, id := range want.RemoveStores {
-		s, err := e.store(id)
-		if err != nil {
-			return inField(err, "removeStores")
-		}
-		if s.Site != c.rec.ID || s.Site == sitesync.CentralSite {
-			return sitesync.Errorf(sitesync.CodeInvalid, "read the site again", "store %s cannot be removed from %q: it is at site %d", s.Code, c.rec.Name, s.Site).WithField("removeStores")
-		}
-		e.effect("store %s goes to the central site once the device has sent everything", s.Code)
-		if err := e.move(&s, sitesync.CentralSite); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func inField(err error, field string) error {
@@ -289,20 +171,6 @@ func (w *SiteEdit) checkRest() error {
 		}
 	}
 	return nil
-}
-
-func transportText(t sitesync.Transport) string {
-	switch t {
-	case sitesync.TransportAuto:
-		return "TLS or WebSocket"
-	case sitesync.TransportTLS:
-		return "TLS only"
-	case sitesync.TransportWSS:
-		return "WebSocket only"
-	case sitesync.TransportTCP:
-		return "plain TCP only"
-	}
-	return ""
 }
 
 func (r *Registry) siteResult(done result, err error) (SiteResult, error) {

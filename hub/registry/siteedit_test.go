@@ -27,8 +27,8 @@ func TestCreateSiteChecksItsArguments(t *testing.T) {
 		{"an unknown transport", NewSite{Name: "Nadi", Password: password, Transport: "udp"}, sitesync.CodeInvalid, "transport"},
 		{"a longest time offline", NewSite{Name: "Nadi", Password: password, MaxOffline: 3600}, sitesync.CodeInvalid, "maxOffline"},
 		{"a mirror", NewSite{Name: "Nadi", Password: password, Mirror: true}, sitesync.CodeInvalid, "mirror"},
-		{"a store that is not", NewSite{Name: "Nadi", Password: password, Stores: []sitesync.StoreID{9}}, sitesync.CodeNotFound, "addStores"},
-		{"too many stores", NewSite{Name: "Nadi", Password: password, Stores: make([]sitesync.StoreID, mostStores+1)}, sitesync.CodeTooLarge, "addStores"},
+		{"a store that is not", NewSite{Name: "Nadi", Password: password, Stores: []sitesync.StoreID{9}}, sitesync.CodeNotFound, "stores"},
+		{"too many stores", NewSite{Name: "Nadi", Password: password, Stores: make([]sitesync.StoreID, mostStores+1)}, sitesync.CodeTooLarge, "stores"},
 		{"the central site's name", NewSite{Name: "CENTRAL", Password: password}, sitesync.CodeExists, "name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,6 +177,7 @@ func TestUpdateSiteRefusals(t *testing.T) {
 	}{
 		{"a store added and removed", SiteEdit{AddStores: []sitesync.StoreID{store.ID}, RemoveStores: []sitesync.StoreID{store.ID}}, sitesync.CodeInvalid},
 		{"a store removed that is elsewhere", SiteEdit{RemoveStores: []sitesync.StoreID{store.ID}}, sitesync.CodeInvalid},
+		{"no revision", SiteEdit{Site: site.ID + 1000, Code: pointer("x")}, sitesync.CodeInvalid},
 		{"a bad code", SiteEdit{Code: pointer("\x00")}, sitesync.CodeInvalid},
 		{"an empty password", SiteEdit{Password: pointer("")}, sitesync.CodeInvalid},
 		{"a mirror", SiteEdit{Mirror: pointer(true)}, sitesync.CodeInvalid},
@@ -188,6 +189,9 @@ func TestUpdateSiteRefusals(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.edit.Site == 0 {
 				c.edit.Site = site.ID
+			}
+			if c.edit.Site < 1000 {
+				c.edit.Revision = 1
 			}
 			if s, err := r.Site(c.edit.Site); err == nil {
 				c.edit.Revision = s.Revision

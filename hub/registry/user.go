@@ -46,7 +46,7 @@ type userRecord struct {
 	Data     bool           `json:"data"`
 	Enabled  bool           `json:"enabled"`
 	Password string         `json:"password,omitempty"` // PHC string, of users
-	Token    digest         `json:"token"`              // of tokens
+	Token    digest         `json:"token,omitzero"`     // of tokens
 	Expires  *sitesync.Time `json:"expires,omitempty"`
 	LastUsed *sitesync.Time `json:"lastUsed,omitempty"`
 	Created  sitesync.Time  `json:"created"`

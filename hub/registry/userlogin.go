@@ -68,6 +68,6 @@ func (r *Registry) touch(u userRecord) {
 		return e.put(keyUser(u.Name), rec)
 	})
 	if err != nil {
-		r.log.Warn("the use of a user or token could not be noted", "user", u.Name, "error", err)
+		r.log.Warn("the use of a user or token could not be noted", logUser, u.Name, logError, err)
 	}
 }

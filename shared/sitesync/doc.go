@@ -1,6 +1,6 @@
 // Package sitesync is the domain: the words both programs speak, with the
-// rules that belong to the words alone. It imports the standard library only
-// (and Unicode normalisation), so that every other package may import it.
+// rules that belong to the words alone. It imports the standard library only,
+// so that every other package may import it.
 //
 // A site is a place that syncs, one device. A store is a set of records and is
 // active on exactly one site. A change is a new version of a record; it is

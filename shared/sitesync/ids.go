@@ -59,7 +59,7 @@ func (e *Epoch) UnmarshalText(text []byte) error {
 	generation, err1 := strconv.ParseUint(g, 10, 32)
 	counter, err2 := strconv.ParseUint(c, 10, 32)
 	if !ok || err1 != nil || err2 != nil {
-		return Errorf(CodeInvalid, "write it as generation.counter, for example 1.4", "%q is not an epoch", text)
+		return Errorf(CodeInvalid, "write it as generation.counter, for example 1.4", "%q is not an epoch", clip(string(text)))
 	}
 	*e = NewEpoch(uint32(generation), uint32(counter))
 	return nil
@@ -101,13 +101,7 @@ func (id *ReplicaID) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		return nil
 	}
-	if len(text) != 2*len(id) {
-		return Errorf(CodeInvalid, "use 32 hexadecimal digits", "%q is not a replica", text)
-	}
-	if _, err := hex.Decode(id[:], text); err != nil {
-		return Errorf(CodeInvalid, "use 32 hexadecimal digits", "%q is not a replica", text)
-	}
-	return nil
+	return unhex(id[:], text, "replica")
 }
 
 // ClientID is the MQTT client identifier of a device.
@@ -122,8 +116,8 @@ func ParseClientID(id string) (hardware HardwareID, replicaShort string, ok bool
 	if !found || len(r) != 8 || !HardwareID(h).Valid() {
 		return "", "", false
 	}
-	if _, err := base32.StdEncoding.DecodeString(r); err != nil {
-		return "", "", false
+	if b, err := base32.StdEncoding.DecodeString(r); err != nil || len(b) != 5 {
+		return "", "", false // five bytes: neither padding nor line breaks, which base32 lets pass
 	}
 	return HardwareID(h), r, true
 }

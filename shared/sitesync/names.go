@@ -46,7 +46,7 @@ func CheckSiteName(name string) error {
 // CheckSiteCode checks a site's free short text.
 func CheckSiteCode(code string) error {
 	if !utf8.ValidString(code) || utf8.RuneCountInString(code) > MaxSiteCode || strings.ContainsFunc(code, unicode.IsControl) {
-		return invalidField("code", "use at most 40 characters without control characters", "%q cannot be a site code", code)
+		return invalidField("code", "use at most 40 characters without control characters", "%q cannot be a site code", clip(code))
 	}
 	return nil
 }

@@ -43,8 +43,8 @@ const (
 	TransportTCP  Transport = "tcp"
 )
 
-// Phase is the phase of a store. The numbers of the first three are on disk
-// and on the wire.
+// Phase is the phase of a store. The numbers are on the wire; on disk phases go
+// by their names.
 type Phase uint8
 
 const (

@@ -75,13 +75,26 @@ func (r *reader) pages(page, pages uint32) {
 	}
 }
 
-// changes converts without copying: the strings and data share the body.
+// changes takes changes as a device pushes them: one that breaks a rule of
+// records is read too, since it goes to quarantine, not back.
 func (r *reader) changes(in []*wirepb.Change) []sitesync.Change {
 	out := make([]sitesync.Change, len(in))
 	for i, c := range in {
 		out[i] = sitesync.Change{
 			Op:    sitesync.Op(r.enum(int32(c.Op), wirepb.Op_name, "operation")),
 			Table: c.Table, ID: c.Id, Data: c.Data, To: c.To,
+		}
+	}
+	return out
+}
+
+// delivered takes changes that the hub gives out. They become records at the
+// agent as they are, so they must fit there.
+func (r *reader) delivered(in []*wirepb.Change) []sitesync.Change {
+	out := r.changes(in)
+	for i := range out {
+		if err := out[i].CheckStored(); err != nil {
+			r.fail("a change of the hub: %w", err)
 		}
 	}
 	return out
@@ -126,7 +139,7 @@ func reportToWire(r Report) *wirepb.Report {
 }
 
 func reportFromWire(r *wirepb.Report) Report {
-	return Report{Backlog: r.GetBacklog(), Clock: fromMillis(r.GetClockMs()), DiskFree: r.GetDiskFree(), Problem: r.GetProblem()}
+	return Report{Backlog: r.GetBacklog(), Clock: fromMillis(r.GetClockMs()), DiskFree: r.GetDiskFree(), Problem: bounded(r.GetProblem(), 40)}
 }
 
 func keyToWire(k Key) *wirepb.Key {
@@ -195,6 +208,9 @@ func (m *Receipt) fromWire(body []byte) error {
 	*m = Receipt{Epoch: sitesync.Epoch(p.Epoch), Outcome: Outcome(r.enum(int32(p.Outcome), wirepb.Outcome_name, "outcome")),
 		Settled: p.Settled, Chain: r.fixed(p.Chain, "chain"), After: p.After, Head: r.cursor(p.Head)}
 	for _, q := range p.Quarantined {
+		if len(q.Data) > sitesync.MaxRecord {
+			r.fail("a record of %d bytes", len(q.Data))
+		}
 		m.Quarantined = append(m.Quarantined, Refusal{N: q.N, Reason: sitesync.Reason(r.enum(int32(q.Reason), wirepb.Reason_name, "reason")),
 			Table: q.Table, ID: q.Id, Present: q.Present, Data: q.Data})
 	}
@@ -228,7 +244,7 @@ func (m *Changes) fromWire(body []byte) error {
 	}
 	var r reader
 	*m = Changes{Stream: p.Stream, From: r.cursor(p.From), Cursor: r.cursor(p.Cursor),
-		Changes: r.changes(p.Changes), Last: p.Last, Reset: p.Reset_, Spent: p.Spent}
+		Changes: r.delivered(p.Changes), Last: p.Last, Reset: p.Reset_, Spent: p.Spent}
 	return r.err
 }
 
@@ -276,7 +292,7 @@ func (m *Chunk) fromWire(body []byte) error {
 	}
 	var r reader
 	*m = Chunk{Epoch: sitesync.Epoch(p.Epoch), Stream: p.Stream, After: keyFromWire(p.After), Through: keyFromWire(p.Through),
-		Records: r.changes(p.Records), Last: p.Last, Spent: p.Spent, Gone: p.Gone}
+		Records: r.delivered(p.Records), Last: p.Last, Spent: p.Spent, Gone: p.Gone}
 	return r.err
 }
 

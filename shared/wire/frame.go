@@ -25,10 +25,6 @@ const Version = 1
 // room to spare.
 const MaxBody = 8 << 20
 
-// PageBytes is the size that a page of hello, welcome and assignment stays
-// under.
-const PageBytes = 64 << 10
-
 // ErrFrame is in the chain of every error of Decode: the frame cannot be read,
 // whatever is tried again.
 var ErrFrame = errors.New("wire: bad frame")
@@ -67,106 +63,121 @@ const (
 // below it zstd's own header eats the gain.
 const compressFrom = 96
 
+// marshal writes the same bytes for the same message, maps in order too.
+var marshal = proto.MarshalOptions{Deterministic: true}
+
 // Encode makes a frame of m for a session and a store; both are 0 where m has
-// none.
+// none. A body above MaxBody makes a frame that nobody takes; batches, pages
+// and stream messages of the sizes that are agreed on stay far below.
 func Encode(session uint64, store sitesync.StoreID, m Message) []byte {
-	body, err := proto.Marshal(m.toWire())
+	body, err := marshal.Marshal(m.toWire())
 	if err != nil {
 		// Only invalid UTF-8 in a string field can fail here, and every string
 		// has been checked on its way in.
 		panic(fmt.Sprintf("wire: encoding %T: %v", m, err))
 	}
-	head := func(compression byte) []byte {
-		frame := make([]byte, 0, 3+3*binary.MaxVarintLen64+len(body))
-		frame = append(frame, Version, byte(m.kind()), compression)
-		frame = binary.AppendUvarint(frame, session)
-		frame = binary.AppendUvarint(frame, uint64(store))
-		return binary.AppendUvarint(frame, uint64(len(body)))
-	}
+	h := Header{Kind: m.kind(), Session: session, Store: store}
 	if len(body) >= compressFrom {
-		if frame := encoder().EncodeAll(body, head(zstd1)); len(frame) < len(body) {
+		if frame := encoder().EncodeAll(body, h.begin(zstd1, len(body))); len(frame) < len(body) {
 			return frame
 		}
 	}
-	return append(head(plain), body...)
+	return append(h.begin(plain, len(body)), body...)
+}
+
+// begin makes the front of a frame, with room for the body.
+func (h Header) begin(compression byte, length int) []byte {
+	frame := make([]byte, 0, 3+3*binary.MaxVarintLen64+length)
+	frame = append(frame, Version, byte(h.Kind), compression)
+	frame = binary.AppendUvarint(frame, h.Session)
+	frame = binary.AppendUvarint(frame, uint64(h.Store))
+	return binary.AppendUvarint(frame, uint64(length))
 }
 
 // ParseHeader reads a frame's header. It needs no more than the first bytes,
 // so that a frame whose body is bad can still be laid to its store's account.
 func ParseHeader(frame []byte) (Header, error) {
-	h, _, _, err := split(frame)
+	h, _, err := parseHeader(frame)
 	return h, err
 }
 
-// split gives a frame's header, its body's decompressed length (negative when
-// it is not compressed) and the body as it came.
-func split(frame []byte) (Header, int, []byte, error) {
-	var h Header
+// packed is a body as it came.
+type packed struct {
+	compression byte
+	length      uint64 // before compression, as the header says
+	bytes       []byte
+}
+
+func parseHeader(frame []byte) (h Header, body packed, err error) {
 	if len(frame) < 3 {
-		return h, 0, nil, fmt.Errorf("the frame has %d bytes, too few for a header", len(frame))
+		return h, body, fmt.Errorf("the frame has %d bytes, too few for a header", len(frame))
 	}
 	if frame[0] != Version {
-		return h, 0, nil, fmt.Errorf("frame version %d, this program knows %d", frame[0], Version)
+		return h, body, fmt.Errorf("frame version %d, this program knows %d", frame[0], Version)
 	}
 	h.Kind = wirepb.Kind(frame[1])
 	if _, ok := wirepb.Kind_name[int32(h.Kind)]; !ok || h.Kind == wirepb.Kind_KIND_UNSPECIFIED {
-		return h, 0, nil, fmt.Errorf("unknown kind %d", frame[1])
+		return h, body, fmt.Errorf("unknown kind %d", frame[1])
 	}
-	compression, rest := frame[2], frame[3:]
-	var store, length uint64
-	for _, field := range []*uint64{&h.Session, &store, &length} {
+	body.compression, body.bytes = frame[2], frame[3:]
+	var store uint64
+	for _, field := range []*uint64{&h.Session, &store, &body.length} {
 		n := 0
-		if *field, n = binary.Uvarint(rest); n <= 0 {
-			return h, 0, nil, fmt.Errorf("the header is cut short")
+		if *field, n = binary.Uvarint(body.bytes); n <= 0 {
+			return h, body, fmt.Errorf("the header is cut short")
 		}
-		rest = rest[n:]
+		body.bytes = body.bytes[n:]
 	}
 	h.Store = sitesync.StoreID(store)
-	switch {
-	case length > MaxBody:
-		return h, 0, nil, fmt.Errorf("a body of %d bytes, the most is %d", length, MaxBody)
-	case compression == plain && length == uint64(len(rest)):
-		return h, -1, rest, nil
-	case compression == plain:
-		return h, 0, nil, fmt.Errorf("the header says %d bytes, the body has %d", length, len(rest))
-	case compression == zstd1:
-		return h, int(length), rest, nil
-	default:
-		return h, 0, nil, fmt.Errorf("unknown compression %d", compression)
-	}
+	return h, body, nil
 }
 
-// Decode reads a frame's message, which must be an M.
+// unpack gives the body as it was before compression, of at most limit bytes.
+func (p packed) unpack(limit int) ([]byte, error) {
+	switch {
+	case p.length > uint64(limit):
+		return nil, fmt.Errorf("a body of %d bytes, the most is %d", p.length, limit)
+	case p.compression == zstd1:
+		return decompress(p.bytes, int(p.length))
+	case p.compression != plain:
+		return nil, fmt.Errorf("unknown compression %d", p.compression)
+	case p.length != uint64(len(p.bytes)):
+		return nil, fmt.Errorf("the header says %d bytes, the body has %d", p.length, len(p.bytes))
+	}
+	return p.bytes, nil
+}
+
+// Decode reads a frame's message, which must be an M. The header is good
+// whenever the error is about the body alone.
 func Decode[M any, P interface {
 	*M
 	Decoder
 }](frame []byte) (Header, *M, error) {
-	h, m, err := decode[M, P](frame)
+	m := P(new(M))
+	h, err := decode(frame, m)
 	if err != nil {
 		return h, nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	return h, (*M)(m), nil
 }
 
-func decode[M any, P interface {
-	*M
-	Decoder
-}](frame []byte) (Header, P, error) {
-	h, length, body, err := split(frame)
+func decode(frame []byte, m Decoder) (Header, error) {
+	h, packed, err := parseHeader(frame)
 	if err != nil {
-		return h, nil, err
+		return h, err
 	}
-	m := P(new(M))
 	if h.Kind != m.kind() {
-		return h, nil, fmt.Errorf("a %v where a %v belongs", h.Kind, m.kind())
+		return h, fmt.Errorf("a %v where a %v belongs", h.Kind, m.kind())
 	}
-	if length >= 0 {
-		if body, err = decompress(body, length); err != nil {
-			return h, nil, err
-		}
+	body, err := packed.unpack(bodyLimit(h.Kind))
+	if err == nil {
+		err = checkEntries(body)
 	}
-	if err := m.fromWire(body); err != nil {
-		return h, nil, fmt.Errorf("%v: %w", h.Kind, err)
+	if err == nil {
+		err = m.fromWire(body)
 	}
-	return h, m, nil
+	if err != nil {
+		return h, fmt.Errorf("%v: %w", h.Kind, err)
+	}
+	return h, nil
 }

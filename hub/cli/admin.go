@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sitesync/hub/admin"
+	"sitesync/shared/sitesync"
+)
+
+// about says what a group of commands is for.
+var about = map[string]string{
+	"site":   "Register sites, change and look at them",
+	"store":  "Create stores, move and look at them",
+	"record": "Read records, and change those active at the central site",
+}
+
+// AdminCommands are the commands for a running hub: a group for each group of
+// the table, a verb with flags for each of its commands, and call for any.
+func AdminCommands() []*cobra.Command {
+	var groups []*cobra.Command
+	var to *remote
+	for _, row := range admin.Commands() {
+		name, verb, _ := strings.Cut(row.Name, ".")
+		if len(groups) == 0 || groups[len(groups)-1].Name() != name {
+			to = new(remote)
+			groups = append(groups, newGroup(name, to))
+		}
+		groups[len(groups)-1].AddCommand(newVerb(row, verb, to))
+	}
+	return append(groups, newCall())
+}
+
+func newGroup(name string, to *remote) *cobra.Command {
+	group := &cobra.Command{
+		Use:   name,
+		Short: about[name],
+		Long:  about[name] + ".\n\n" + connecting,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError(cmd, "there is no command %q in %s", args[0], name)
+			}
+			return cmd.Help()
+		},
+	}
+	to.flags(group.PersistentFlags(), outputTable)
+	return group
+}
+
+// newVerb makes the command of a row of the table.
+func newVerb(row admin.Command, verb string, to *remote) *cobra.Command {
+	in := newArguments(&row)
+	cmd := &cobra.Command{
+		Use:     strings.Join(append([]string{verb}, in.places()...), " "),
+		Short:   strings.TrimSuffix(row.About, "."),
+		Long:    row.About + "\n\nWhat is required can be given by its flag or, in this order, without.",
+		Example: "  " + in.example(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return run(cmd, &row, in, to, args)
+		},
+	}
+	in.define(cmd.Flags())
+	return cmd
+}
+
+func run(cmd *cobra.Command, row *admin.Command, in *arguments, to *remote, args []string) error {
+	if err := to.complete(in.loginFile()); err != nil {
+		return err
+	}
+	view, err := newView(cmd, to.output)
+	if err != nil {
+		return err
+	}
+	t := newTerminal(cmd)
+	given, err := in.read(cmd, t, args)
+	if err != nil {
+		return err
+	}
+	c, err := to.dial(cmd.Context(), t)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if isList(row) {
+		return list(cmd.Context(), c, row, given, view)
+	}
+	result, err := c.do(cmd.Context(), row.Name, given.object(), row.Right == admin.Edits)
+	if err != nil {
+		return err
+	}
+	return view.result(row, result)
+}
+
+// newCall makes call, which takes any command and its arguments as they are.
+func newCall() *cobra.Command {
+	to := new(remote)
+	cmd := &cobra.Command{
+		Use:   "call COMMAND [JSON]",
+		Short: "Send any command, with its arguments as a JSON object",
+		Long: `Sends any command, with its arguments as a JSON object, and prints its result as
+JSON. With - the arguments are read from the standard input, so that a password
+in them does not show in the list of processes.
+
+` + connecting,
+		Example: `  sitesync-hub call site.get '{"site":"Nadi"}'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return usageError(cmd, "call takes a command and its arguments")
+			}
+			return call(cmd, to, args[0], append(args[1:], "{}")[0])
+		},
+	}
+	to.flags(cmd.Flags(), outputJSON)
+	return cmd
+}
+
+func call(cmd *cobra.Command, to *remote, name, text string) error {
+	if err := to.complete(""); err != nil {
+		return err
+	}
+	view, err := newView(cmd, to.output)
+	if err != nil {
+		return err
+	}
+	t := newTerminal(cmd)
+	args := []byte(text)
+	if text == "-" {
+		if args, err = t.readFile("-", maxInput); err != nil {
+			return err
+		}
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(args, &object); err != nil {
+		return sitesync.Errorf(sitesync.CodeUsage, `write them like {"site":"Nadi"}; in a shell, between single quotes`, "the arguments are not a JSON object")
+	}
+	c, err := to.dial(cmd.Context(), t)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	row, known := admin.Lookup(name)
+	result, err := c.do(cmd.Context(), name, args, !known || row.Right == admin.Edits)
+	if err != nil {
+		return err
+	}
+	return view.result(&row, result)
+}
+
+// mostPage is how many items of a list are asked for at once.
+const mostPage = 500
+
+// list fetches the pages of a list, all of them or as many items as --limit
+// says.
+func list(ctx context.Context, c *client, row *admin.Command, given given, view *view) error {
+	left := given.limit()
+	var items []json.RawMessage
+	var next string
+	for {
+		page := mostPage
+		if left > 0 {
+			page = min(page, left-len(items))
+		}
+		given.set("limit", page)
+		result, err := c.do(ctx, row.Name, given.object(), false)
+		if err != nil {
+			return err
+		}
+		var p admin.Page[json.RawMessage]
+		if err := json.Unmarshal(result, &p); err != nil {
+			return unreadable(err)
+		}
+		items, next = append(items, p.Items...), p.Next
+		if next == "" || left > 0 && len(items) >= left {
+			return view.list(row, items, next)
+		}
+		given.set("after", next)
+	}
+}
