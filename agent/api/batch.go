@@ -1,6 +1,9 @@
 package api
 
 import (
+	"errors"
+	"io"
+
 	"sitesync/agent/localdb"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
@@ -36,6 +39,41 @@ func (b *batch) add(w localdb.Write, line int) {
 func sizeOf(w *localdb.Write) int {
 	c := sitesync.Change{Table: w.Table, ID: w.ID, Data: w.Data}
 	return c.Size()
+}
+
+// batchReader groups the lines of a body, which were checked before, into
+// transactions.
+type batchReader struct {
+	lines  lineReader
+	parser lineParser
+	room   room
+	over   localdb.Write // read and not given yet, if it has an op
+}
+
+// next gives the next batch. Its error is io.EOF when there is none.
+func (r *batchReader) next() (b batch, err error) {
+	for {
+		if r.over.Op != 0 {
+			b.add(r.over, r.lines.number)
+			r.over = localdb.Write{}
+		}
+		line, err := r.lines.next()
+		if errors.Is(err, io.EOF) && len(b.writes) > 0 {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+		w, err := r.parser.read(line)
+		if err != nil {
+			return b, err
+		}
+		if !b.fits(sizeOf(&w), r.room) {
+			r.over = w
+			return b, nil
+		}
+		b.add(w, r.lines.number)
+	}
 }
 
 // commit makes the changes of a batch durable, all or none. A delete of what

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,24 +22,28 @@ func BenchmarkBulk(b *testing.B) {
 		defer db.Close()
 		addStore(b, db, 3, "NAD1")
 		bytes, changes := db.WriteLimit()
-		batches, err := collect(&lineReader{in: stockBody(b.N)}, room{bytes, changes})
-		check(b, err)
+		batches := batchReader{lines: lineReader{in: stockBody(b.N)}, room: room{bytes, changes}}
 		b.ReportAllocs()
 		b.ResetTimer()
-		for i := range batches {
-			_, err := db.Write(3, batches[i].writes)
+		for {
+			batch, err := batches.next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			check(b, err)
+			_, err = db.Write(3, batch.writes)
 			check(b, err)
 		}
 		report(b)
 	})
 }
 
-// BenchmarkParse reads and checks lines, without writing them.
-func BenchmarkParse(b *testing.B) {
+// BenchmarkCheck reads and checks lines, without writing them.
+func BenchmarkCheck(b *testing.B) {
 	body := stockBody(b.N)
 	b.ReportAllocs()
 	b.ResetTimer()
-	_, err := collect(&lineReader{in: body}, room{91_000, 1600})
+	_, err := checkLines(body)
 	check(b, err)
 	report(b)
 }

@@ -47,6 +47,8 @@ func (s *Server) postRecords(w http.ResponseWriter, r *http.Request) error {
 }
 
 // bulk checks a body whole and then writes it, one transaction after another.
+// Between the two it keeps the text and not what was read from it, which can be
+// several times as large.
 func (s *Server) bulk(w http.ResponseWriter, r *http.Request, store sitesync.StoreID) error {
 	size := int64(maxBulk) // as much as it may be, if it does not say
 	if r.ContentLength >= 0 {
@@ -60,24 +62,30 @@ func (s *Server) bulk(w http.ResponseWriter, r *http.Request, store sitesync.Sto
 		return err
 	}
 	defer leave()
-	lines := &lineReader{in: bodyOf(w, r, maxBulk, bulkTime)}
-	batches, err := collect(lines, s.room())
+	kept := new(text)
+	lines, err := checkLines(io.TeeReader(bodyOf(w, r, maxBulk, bulkTime), kept))
 	if err != nil {
 		return tooMuch(err)
 	}
-	answered := done{Lines: lines.number}
-	for i := range batches {
+	answered := done{Lines: lines}
+	batches := batchReader{lines: lineReader{in: kept}, room: s.room()}
+	for {
 		if err := r.Context().Err(); err != nil {
 			return err // nobody waits for the rest; it can be sent again
 		}
-		written, err := batches[i].commit(s.db, store)
+		b, err := batches.next()
+		if errors.Is(err, io.EOF) {
+			return answer(w, http.StatusOK, answered)
+		}
+		if err != nil {
+			return err
+		}
+		written, err := b.commit(s.db, store)
 		if err != nil {
 			return answered.tell(err)
 		}
 		answered.count(written)
-		batches[i] = batch{} // its text is not needed any more
 	}
-	return answer(w, http.StatusOK, answered)
 }
 
 // enter waits until there is memory for a body.
@@ -90,31 +98,24 @@ func (s *Server) enter(ctx context.Context, size int64) (leave func(), err error
 	return func() { s.bodies.Release(size) }, nil
 }
 
-// collect reads and checks all lines and groups them into transactions.
-func collect(lines *lineReader, r room) ([]batch, error) {
+// checkLines reads a body to its end and counts its lines. The error of a line
+// carries its number.
+func checkLines(in io.Reader) (lines int, err error) {
+	l := lineReader{in: in}
 	var parser lineParser
-	batches := make([]batch, 1)
 	for {
-		line, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return batches, nil
+		line, err := l.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return l.number, nil
+		case errors.Is(err, errLongLine):
+			return 0, atLine(err, l.number)
+		case err != nil:
+			return 0, err
 		}
-		if err != nil && !errors.Is(err, errLongLine) {
-			return nil, err
+		if _, err := parser.check(line); err != nil {
+			return 0, atLine(err, l.number)
 		}
-		var write localdb.Write
-		if err == nil {
-			write, err = parser.parse(line)
-		}
-		if err != nil {
-			return nil, atLine(err, lines.number)
-		}
-		last := &batches[len(batches)-1]
-		if !last.fits(sizeOf(&write), r) {
-			batches = append(batches, batch{})
-			last = &batches[len(batches)-1]
-		}
-		last.add(write, lines.number)
 	}
 }
 

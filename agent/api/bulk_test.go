@@ -1,11 +1,13 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"sitesync/agent/localdb"
 	"sitesync/shared/sitesync"
@@ -154,7 +156,12 @@ func TestBulkOfStoreThatMoves(t *testing.T) {
 	w := d.db.Watch(func(_ sitesync.StoreID, events []localdb.Event) {
 		if !moved && events[0].Kind == localdb.EventChange {
 			moved = true
-			go d.setPhase(sitesync.PhaseDraining)
+			go func() {
+				a := wire.AssignedStore{Store: 3, Code: "NAD1", Epoch: sitesync.NewEpoch(1, 4), Phase: sitesync.PhaseDraining, To: "Suva"}
+				if err := d.db.Assign([]wire.AssignedStore{a}, time.Now()); err != nil {
+					t.Error(err)
+				}
+			}()
 		}
 	})
 	defer w.Stop()
@@ -172,19 +179,45 @@ func TestBulkOfStoreThatMoves(t *testing.T) {
 	}
 }
 
-func TestBatchSplitsByRoom(t *testing.T) {
-	l := &lineReader{in: strings.NewReader(puts(0, 10))}
-	size := sizeOf(&localdb.Write{Table: "stock", ID: "MED-0000000", Data: []byte(strings.Repeat("x", 296))})
-	batches, err := collect(l, room{bytes: 3*size + 100, changes: 100})
-	check(t, err)
-	n := 0
-	for _, b := range batches {
-		if len(b.writes) > 3 || len(b.writes) != len(b.lines) || b.lines[0] != n+1 {
-			t.Errorf("a batch of %d, lines %v", len(b.writes), b.lines)
+func TestBatchesFitTheRoom(t *testing.T) {
+	size := sizeOf(&localdb.Write{Table: "stock", ID: "MED-0000000", Data: []byte(strings.Repeat("x", 300))})
+	for _, room := range []room{{bytes: 3 * size, changes: 100}, {bytes: 1 << 20, changes: 3}, {bytes: 1, changes: 1}} {
+		r := batchReader{lines: lineReader{in: strings.NewReader("\n" + puts(0, 10))}, room: room}
+		n := 0
+		for {
+			b, err := r.next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			check(t, err)
+			if len(b.writes) > 3 || len(b.writes) > 1 && b.bytes > room.bytes || len(b.writes) != len(b.lines) {
+				t.Errorf("a batch of %d writes, %d lines, %d bytes", len(b.writes), len(b.lines), b.bytes)
+			}
+			for i, w := range b.writes {
+				if n++; b.lines[i] != n+1 || w.ID != fmt.Sprintf("MED-%07d", n-1) {
+					t.Errorf("write %d is %s of line %d", n, w.ID, b.lines[i])
+				}
+			}
 		}
-		n += len(b.writes)
+		if n != 10 {
+			t.Errorf("%d writes", n)
+		}
 	}
-	if n != 10 {
-		t.Errorf("%d writes", n)
+}
+
+func TestText(t *testing.T) {
+	var kept text
+	want := strings.Repeat("0123456789", 100_000)
+	for i := 0; i < len(want); i += 999 {
+		if n, err := io.WriteString(&kept, want[i:min(i+999, len(want))]); err != nil || n == 0 {
+			t.Fatal(n, err)
+		}
+	}
+	for range 2 { // the second time there is nothing left
+		got, err := io.ReadAll(&kept)
+		if err != nil || string(got) != want {
+			t.Errorf("%d bytes came back of %d, error %v", len(got), len(want), err)
+		}
+		want = ""
 	}
 }

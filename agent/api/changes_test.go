@@ -138,9 +138,12 @@ func TestChangesGoOn(t *testing.T) {
 	e.block()
 	beginning := e.lastID
 	e.cancel()
+	var writes []localdb.Write
 	for i := range 600 { // more than is read at once
-		d.put(fmt.Sprint(i), `{}`)
+		writes = append(writes, localdb.Write{Op: sitesync.OpPut, Table: "stock", ID: fmt.Sprint(i), Data: []byte(`{}`)})
 	}
+	_, err := d.db.Write(3, writes)
+	check(t, err)
 	e = d.changes(beginning)
 	for i := range 600 {
 		if got := e.next(); got.id != e.s(i+1) || !strings.Contains(got.data, fmt.Sprintf(`"id":"%d"`, i)) {

@@ -16,20 +16,25 @@ type lineParser struct {
 	table string // of the line before; mostly the same again
 }
 
-// parse reads {"op":"put|delete","table":…,"id":…,"data":{…}}, in any order. A
-// delete has no data, or null. Errors: invalid, unknown_field, too_large, with
-// the field.
-func (p *lineParser) parse(line []byte) (localdb.Write, error) {
-	var w localdb.Write
-	err := eachMember(line, func(name, value []byte) error { return p.member(&w, name, value) })
+// check reads {"op":"put|delete","table":…,"id":…,"data":{…}}, in any order, and
+// holds it against the rules of changes. A delete has no data, or null. Errors:
+// invalid, unknown_field, too_large, with the field.
+func (p *lineParser) check(line []byte) (localdb.Write, error) {
+	w, err := p.read(line)
 	if err != nil {
 		return w, err
 	}
-	if w.Op == 0 {
-		return w, invalid("op", "use put or delete", "the line has no op")
-	}
 	c := sitesync.Change{Op: w.Op, Table: w.Table, ID: w.ID, Data: w.Data}
 	return w, c.Check()
+}
+
+// read reads a line, of a known op, and checks nothing else of it.
+func (p *lineParser) read(line []byte) (w localdb.Write, err error) {
+	err = eachMember(line, func(name, value []byte) error { return p.member(&w, name, value) })
+	if err == nil && w.Op == 0 {
+		err = invalid("op", "use put or delete", "the line has no op")
+	}
+	return w, err
 }
 
 func (p *lineParser) member(w *localdb.Write, name, value []byte) (err error) {

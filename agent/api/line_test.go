@@ -27,7 +27,7 @@ var goodLines = []struct {
 func TestGoodLines(t *testing.T) {
 	var p lineParser
 	for _, c := range goodLines {
-		w, err := p.parse([]byte(c.line))
+		w, err := p.check([]byte(c.line))
 		if err != nil || w.Table != c.table || w.ID != c.id || string(w.Data) != c.data || (w.Op == sitesync.OpDelete) != (c.data == "") {
 			t.Errorf("%s: %+v, data %s, error %v", c.line, w, w.Data, err)
 		}
@@ -80,7 +80,7 @@ var badLines = []struct {
 func TestBadLines(t *testing.T) {
 	var p lineParser
 	for _, c := range badLines {
-		_, err := p.parse([]byte(c.line))
+		_, err := p.check([]byte(c.line))
 		e := sitesync.AsError(err)
 		if e == nil || e.Code != c.code || e.Field != c.field || e.Next == "" {
 			t.Errorf("%.80s: error %v (code %s), want %s of %q", c.line, err, sitesync.CodeOf(err), c.code, c.field)
@@ -102,7 +102,7 @@ func FuzzLine(f *testing.F) {
 			return // encoding/json puts other text in its place
 		}
 		var p lineParser
-		got, err := p.parse(line)
+		got, err := p.check(line)
 		if err != nil && sitesync.AsError(err) == nil {
 			t.Fatalf("%q: error %v without a code", line, err)
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -105,7 +106,7 @@ func (t *tableReader) page(limit int) (items []Record, more bool, err error) {
 // stream sends records as lines until the table or the limit, if there is one,
 // is reached.
 func (t *tableReader) stream(w http.ResponseWriter, r *http.Request) error {
-	const endless = 1 << 50
+	const endless = math.MaxInt32
 	left, err := limitOf(r, endless, endless)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ type Server struct {
 	hosts   hosts
 	log     *slog.Logger
 	mux     *http.ServeMux
-	bodies  *semaphore.Weighted // bytes of bulk bodies in memory
+	bodies  *semaphore.Weighted // bytes of bulk bodies in memory: one of the largest, and small ones beside it
 	watch   *localdb.Watch
 	history history
 	closed  chan struct{}
@@ -67,7 +67,7 @@ func New(o Options) *Server {
 	s := &Server{
 		db: o.DB, agent: o.Agent, tokens: o.Tokens, log: o.Log,
 		hosts:  newHosts(o.AllowedHosts),
-		bodies: semaphore.NewWeighted(maxBulk),
+		bodies: semaphore.NewWeighted(maxBulk + maxBulk/4),
 		closed: make(chan struct{}),
 	}
 	s.history.init()

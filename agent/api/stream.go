@@ -3,8 +3,10 @@ package api
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -33,7 +35,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, store sitesync.S
 
 	q, in := newInflow(s.room()), endlessBodyOf(w, r)
 	var reader sync.WaitGroup
-	reader.Go(func() { q.fill(&lineReader{in: in}) })
+	reader.Go(func() {
+		defer q.endOnPanic()
+		q.fill(&lineReader{in: in})
+	})
 	defer func() {
 		q.stop()
 		in.stop()
@@ -136,7 +141,7 @@ func (q *inflow) fill(lines *lineReader) {
 		}
 		var write localdb.Write
 		if err == nil {
-			write, err = parser.parse(line)
+			write, err = parser.check(line)
 		}
 		if !q.put(write, lines.number, sitesync.AsError(err)) {
 			return
@@ -158,6 +163,13 @@ func (q *inflow) put(w localdb.Write, line int, wrong *sitesync.Error) bool {
 	}
 	q.moved.Broadcast()
 	return !q.stopped
+}
+
+// endOnPanic keeps a defect in the reading of one stream from ending the agent.
+func (q *inflow) endOnPanic() {
+	if cause := recover(); cause != nil {
+		q.end(fmt.Errorf("reading a stream panicked: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 func (q *inflow) end(err error) {

@@ -92,7 +92,7 @@ func recordPlace(after, table string) (wire.Key, error) {
 		return wire.Key{}, nil
 	}
 	in, id, _ := strings.Cut(after, "/") // a table has no /
-	if checkPlace(in, id) != nil || table != "" && in != table {
+	if in == "" || id == "" || strings.Contains(in, "\x00") || table != "" && in != table {
 		return wire.Key{}, badAfter()
 	}
 	return wire.Key{Table: in, ID: id}, nil

@@ -55,6 +55,9 @@ type siteUpdate struct {
 }
 
 func (c *call) updateSite(in siteUpdate) (out SiteEdited, err error) {
+	if in.Revision == 0 { // which the registry takes for any
+		return out, invalid("revision", "give the revision that the site had when you looked at it", "no site has revision 0")
+	}
 	e := registry.SiteEdit{Revision: in.Revision, Name: in.Name, Code: in.Code, Password: in.Password, Enabled: in.Enabled,
 		Transport: in.Transport, MaxOffline: (*uint64)(in.MaxOffline), Mirror: in.Mirror, DryRun: in.DryRun}
 	site, err := c.findSite(in.Site, "site")

@@ -89,6 +89,7 @@ func TestSiteUpdate(t *testing.T) {
 		field string
 	}{
 		{`{"site":9,"revision":1}`, sitesync.CodeNotFound, "site"},
+		{`{"site":2,"revision":0}`, sitesync.CodeInvalid, "revision"},
 		{`{"site":2,"revision":3,"name":""}`, sitesync.CodeInvalid, "name"},
 		{`{"site":2,"revision":3,"name":"central"}`, sitesync.CodeExists, "name"},
 		{`{"site":2,"revision":3,"mirror":true}`, sitesync.CodeInvalid, "mirror"},

@@ -133,6 +133,7 @@ func writeSmall(db *badger.DB, data []sample.Record) error {
 
 // drain reads the outbox in batches and deletes each durably.
 func drain(db *badger.DB, records int) error {
+	from := []byte("o/") // past what was deleted, as a queue knows where it stands
 	for done := 0; done < records; {
 		err := db.Update(func(tx *badger.Txn) error {
 			o := badger.DefaultIteratorOptions
@@ -140,7 +141,7 @@ func drain(db *badger.DB, records int) error {
 			it := tx.NewIterator(o)
 			defer it.Close()
 			var keys [][]byte
-			for it.Rewind(); it.Valid() && len(keys) < batchSize; it.Next() {
+			for it.Seek(from); it.Valid() && len(keys) < batchSize; it.Next() {
 				if err := it.Item().Value(func([]byte) error { return nil }); err != nil {
 					return err
 				}
@@ -155,6 +156,7 @@ func drain(db *badger.DB, records int) error {
 				}
 			}
 			done += len(keys)
+			from = append(keys[len(keys)-1], 0)
 			return nil
 		})
 		if err != nil {

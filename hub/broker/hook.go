@@ -26,7 +26,7 @@ func (h *hook) Provides(method byte) bool {
 // put on its list: see the package comment.
 func newServer(b *Broker) (*mqtt.Server, error) {
 	capabilities := mqtt.NewDefaultServerCapabilities()
-	capabilities.MaximumPacketSize = uint32(min(b.limits.Packet+1+lengthDigits, math.MaxUint32))
+	capabilities.MaximumPacketSize = uint32(min(int64(b.limits.Packet)+1+lengthDigits, math.MaxUint32))
 	capabilities.MaximumClientWritesPending = 0 // its queue is not used
 	capabilities.MaximumSessionExpiryInterval = 0
 	capabilities.TopicAliasMaximum = 0

@@ -56,7 +56,7 @@ func newVerb(row admin.Command, verb string, to *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     strings.Join(append([]string{verb}, in.places()...), " "),
 		Short:   strings.TrimSuffix(row.About, "."),
-		Long:    row.About + "\n\nWhat is required can be given by its flag or, in this order, without.",
+		Long:    row.About + "\n\nWhat stands in capitals can also be given by its flag.",
 		Example: "  " + in.example(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return run(cmd, &row, in, to, args)
@@ -118,6 +118,9 @@ in them does not show in the list of processes.
 }
 
 func call(cmd *cobra.Command, to *remote, name, text string) error {
+	if sitesync.CheckCommandID(name) != nil { // it becomes a level of a topic
+		return usageError(cmd, "%q cannot be the name of a command", name)
+	}
 	if err := to.complete(""); err != nil {
 		return err
 	}

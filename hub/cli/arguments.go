@@ -67,10 +67,10 @@ func (a *arguments) define(flags *pflag.FlagSet) {
 		}
 		switch file := a.files[v.field.Name]; {
 		case v.field.Secret:
-			flags.Var(file, name+"-file", "file with the "+help+", - for standard input")
+			flags.Var(file, name+"-file", help+"; - is the standard input")
 		case file != nil:
 			flags.Var(v, name+"-json", help)
-			flags.Var(file, name+"-file", "file with it, - for standard input")
+			flags.Var(file, name+"-file", "the same from a file; - is the standard input")
 		case v.kind() == reflect.Bool:
 			flags.VarPF(v, name, "", help).NoOptDefVal = "true"
 		default:

@@ -57,6 +57,8 @@ func unreached(err error) error {
 		return err
 	}
 	switch e.Code {
+	case sitesync.CodeInvalid: // of --hub
+		return sitesync.Errorf(sitesync.CodeUsage, e.Next, "%s", e.Message)
 	case sitesync.CodeRefused:
 		return sitesync.Errorf(e.Code, "check --user and the password or token", "%s", e.Message)
 	case sitesync.CodeUnreachable:

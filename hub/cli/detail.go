@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
-	"time"
 
 	"sitesync/hub/admin"
 	"sitesync/shared/sitesync"
@@ -38,7 +38,7 @@ func (v *view) site(s *sitesync.Site) error {
 		{"Hardware ID", text(hardware)},
 		{"Version", text(s.Version)},
 		{"Platform", text(s.Platform)},
-		{"Clock", text(clock(s.ClockSkewMs))},
+		{"Clock", text(clock(s))},
 		{"Transport", text(string(s.Transport))},
 		{"Enabled", text(yes(s.Enabled))},
 		{"Revision", number(s.Revision)},
@@ -46,15 +46,17 @@ func (v *view) site(s *sitesync.Site) error {
 	return v.pairs(lines)
 }
 
-func clock(skewMs int64) string {
-	d := time.Duration(skewMs) * time.Millisecond
-	switch d = d.Round(100 * time.Millisecond); {
-	case d.Abs() < time.Second:
+func clock(s *sitesync.Site) string {
+	skew := float64(s.ClockSkewMs) / 1000
+	switch {
+	case s.LastSeen == nil:
+		return ""
+	case math.Abs(skew) < 1:
 		return "right"
-	case d < 0:
-		return fmt.Sprintf("%s behind the hub", -d)
+	case skew < 0:
+		return fmt.Sprintf("%.1f s behind the hub", -skew)
 	}
-	return fmt.Sprintf("%s ahead of the hub", d)
+	return fmt.Sprintf("%.1f s ahead of the hub", skew)
 }
 
 func yes(b bool) string {

@@ -42,17 +42,17 @@ type remote struct {
 func (r *remote) flags(of *pflag.FlagSet, output string) {
 	r.set = pflag.NewFlagSet("", pflag.ContinueOnError)
 	f := r.set
-	f.StringVar(&r.hub, "hub", "", "URL of the hub, for example mqtts://hub.example.org:8883")
-	f.StringVar(&r.ca, "ca", "", "file with the hub's certificate authority (default: what this machine trusts)")
+	f.StringVar(&r.hub, "hub", "", "`URL` of the hub, for example mqtts://hub.example.org:8883")
+	f.StringVar(&r.ca, "ca", "", "`FILE` with the hub's certificate authority (default: what this machine trusts)")
 	f.BoolVar(&r.insecure, "insecure", false, "allow mqtt:// beyond this machine: passwords can then be read on the way")
-	f.StringVar(&r.data, "data", "./sitesync-hub-data", "data directory of a hub on this machine, for its address and certificate")
-	f.StringVar(&r.user, "user", "admin", "name of the user, or of the token")
-	f.StringVar(&r.passwordFile, "password-file", "", "file with the user's password, - for standard input (default: it is asked for)")
-	f.StringVar(&r.userFile, "user-password-file", "", "the same, for commands where --password-file is a new password")
-	f.StringVar(&r.tokenFile, "token-file", "", "file with a token, to be used instead of a password")
+	f.StringVar(&r.data, "data", "./sitesync-hub-data", "data `DIRECTORY` of a hub on this machine, for its address and certificate")
+	f.StringVar(&r.user, "user", "admin", "`NAME` of the user, or of the token")
+	f.StringVar(&r.passwordFile, "password-file", "", "`FILE` with the user's password; - is the standard input (default: it is asked for)")
+	f.StringVar(&r.userFile, "user-password-file", "", "the same `FILE`, for commands where --password-file is a new password")
+	f.StringVar(&r.tokenFile, "token-file", "", "`FILE` with a token, to be used instead of a password")
 	f.DurationVar(&r.timeout, "timeout", 30*time.Second, "longest time to wait for the hub")
-	f.StringVar(&r.output, "output", output, "table, json or ndjson")
-	f.StringVar(&r.id, "id", "", "ID of the command: sent again with the same one, it is not carried out twice (default: a random one)")
+	f.StringVar(&r.output, "output", output, "`FORMAT`: table, json or ndjson")
+	f.StringVar(&r.id, "id", "", "`ID` of the command: sent again with the same one, it is not carried out twice (default: a random one)")
 	of.AddFlagSet(f)
 }
 
@@ -155,5 +155,9 @@ func (r *remote) trust(file string, of func([]byte) (link.Trust, error)) (link.T
 	if err != nil {
 		return link.Trust{}, sitesync.Errorf(sitesync.CodeUsage, "check the file given with --ca", "the certificate authority cannot be read: %w", err)
 	}
-	return of(pem)
+	trust, err := of(pem)
+	if err != nil {
+		return trust, sitesync.Errorf(sitesync.CodeUsage, "give the file ca.pem of the hub's data directory", "there is no certificate authority in %s: %w", file, err)
+	}
+	return trust, nil
 }

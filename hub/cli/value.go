@@ -41,16 +41,18 @@ func (v *value) Type() string {
 		t = t.Elem()
 	}
 	switch {
+	case t == reflect.TypeFor[admin.Ref]() && v.field.Name == "store":
+		return "ID|CODE"
 	case t == reflect.TypeFor[admin.Ref]():
 		return "ID|NAME"
 	case t == reflect.TypeFor[[]admin.Ref]():
-		return "ID|CODE,…"
+		return "ID|CODE,..."
 	case t == reflect.TypeFor[admin.Seconds]():
 		return "DURATION"
 	case isData(v.field):
 		return "JSON"
 	case t.Kind() == reflect.Slice:
-		return "TEXT,…"
+		return "TEXT,..."
 	case t.Kind() == reflect.String:
 		return "TEXT"
 	case t.Kind() == reflect.Bool:

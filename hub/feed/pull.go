@@ -28,7 +28,7 @@ func New(state records.State, live *session.Table) *Feed { return &Feed{state: s
 const MaxCredit = 4 << 20
 
 // Bounds of one message. Small ones keep a cut of a slow link cheap, large
-// ones a fast link busy: a quarter of what the device asks for at a time.
+// ones a fast link busy.
 const (
 	leastMessage = 16 << 10  // bytes before compression
 	mostMessage  = 512 << 10 // as above
@@ -36,9 +36,10 @@ const (
 )
 
 // messageLimit sizes the messages of a stream by its outstanding credit.
-// Records compress about six to one.
+// Records compress about six to one, but not always: only the least message,
+// or one large record, may be more than the device asked for.
 func messageLimit(outstanding uint64) records.Limit {
-	return records.Limit{Records: mostRecords, Bytes: int(min(max(outstanding/4*6, leastMessage), mostMessage))}
+	return records.Limit{Records: mostRecords, Bytes: int(min(max(outstanding, leastMessage), mostMessage))}
 }
 
 // Pull sends what is new in the stores it names.
@@ -51,43 +52,44 @@ func (f *Feed) Pull(_ context.Context, s *session.Session, frame []byte) ([]sess
 		return nil, nil
 	}
 	f.live.Report(s.Site, m.Report, time.Now())
+	var out []session.Message
 	if s.PullAt == nil || s.PullAt.ID != m.Stream {
 		s.PullAt = &session.PullStream{ID: m.Stream, Cursors: m.Cursors}
+		if len(m.Cursors) == 0 {
+			out = append(out, s.To(topic.Changes, 0, &wire.Changes{Stream: m.Stream, Last: true}))
+		}
 	}
 	credit := min(m.Credit, s.PullAt.Spent+MaxCredit)
-	var out []session.Message
 	for len(s.PullAt.Cursors) > 0 && s.PullAt.Spent < credit {
-		message, err := f.next(s, messageLimit(credit-s.PullAt.Spent))
+		messages, err := f.next(s, messageLimit(credit-s.PullAt.Spent))
 		if err != nil {
 			return out, err
 		}
-		if message != nil {
-			out = append(out, *message)
-		}
+		out = append(out, messages...)
 	}
 	if len(s.PullAt.Cursors) == 0 {
 		f.live.Update(s.Site, func(l *session.Live) { l.LastSync = l.LastSeen })
-	}
-	if len(m.Cursors) == 0 {
-		out = append(out, s.To(topic.Changes, 0, &wire.Changes{Stream: m.Stream, Last: true}))
 	}
 	return out, nil
 }
 
 // next makes the stream's next message, or none when the store at its front
 // has nothing new and others follow.
-func (f *Feed) next(s *session.Session, l records.Limit) (*session.Message, error) {
+func (f *Feed) next(s *session.Session, l records.Limit) (out []session.Message, err error) {
 	p := s.PullAt
 	c := &p.Cursors[0]
+	store := c.Store
 	m := &wire.Changes{Stream: p.ID, From: c.Cursor, Cursor: c.Cursor, Spent: p.Spent}
 	page, mine, err := f.page(s, *c, l)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	store := c.Store
-	if mine {
-		m.Reset = page.Reset
-		m.Changes, m.Cursor = page.Changes, page.Cursor
+	case page.Ahead:
+		if s.Hold(store, sitesync.ProblemDiverged) {
+			out = append(out, s.HubBehind(store, "has read further in the store's log than this hub's goes"))
+		}
+	case mine:
+		m.Changes, m.Cursor, m.Reset = page.Changes, page.Cursor, page.Reset
 	}
 	if page.More {
 		c.Cursor = page.Cursor
@@ -96,11 +98,11 @@ func (f *Feed) next(s *session.Session, l records.Limit) (*session.Message, erro
 	}
 	m.Last = len(p.Cursors) == 0
 	if len(m.Changes) == 0 && !m.Reset && !m.Last && m.Cursor == m.From {
-		return nil, nil
+		return out, nil
 	}
 	message := s.To(topic.Changes, store, m)
 	p.Spent += uint64(len(message.Payload))
-	return &message, nil
+	return append(out, message), nil
 }
 
 // page reads a store's log for its owner; mine is false for any other store,
@@ -111,9 +113,5 @@ func (f *Feed) page(s *session.Session, c wire.StoreCursor, l records.Limit) (pa
 		return records.Page{}, false, err
 	}
 	page, err = f.state.Changes(c.Store, c.Cursor, records.Filter{Own: m.Epoch}, l)
-	if page.Ahead {
-		s.Hold(c.Store, sitesync.ProblemDiverged)
-		return records.Page{}, false, err
-	}
 	return page, true, err
 }

@@ -30,8 +30,8 @@ func (f *Feed) Resync(_ context.Context, s *session.Session, frame []byte) ([]se
 	}
 	st := s.Streams[h.Store]
 	var out []session.Message
-	if st == nil || st.ID != m.Stream {
-		st = &session.Stream{ID: m.Stream, Next: m.After}
+	if st == nil || st.ID != m.Stream || st.Epoch != m.Epoch {
+		st = &session.Stream{ID: m.Stream, Epoch: m.Epoch, Next: m.After}
 		s.Streams[h.Store] = st
 		if m.Head.IsZero() {
 			manifest := s.To(topic.Resync, h.Store, &wire.Manifest{Handover: meta.Handover.ID, Epoch: meta.Epoch, Head: meta.PinnedHead(),
@@ -47,9 +47,8 @@ func (f *Feed) Resync(_ context.Context, s *session.Session, frame []byte) ([]se
 // chunks sends on from where the stream stands.
 func (f *Feed) chunks(s *session.Session, store sitesync.StoreID, m *wire.ResyncRequest, st *session.Stream) (out []session.Message, err error) {
 	credit := min(m.Credit, st.Spent+MaxCredit)
-	limit := messageLimit(credit - min(credit, st.Spent))
 	for st.Spent < credit && !st.Done {
-		page, err := f.state.Scan(store, st.Next, limit)
+		page, err := f.state.Scan(store, st.Next, messageLimit(credit-st.Spent))
 		if err != nil {
 			return out, err
 		}

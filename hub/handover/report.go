@@ -16,8 +16,11 @@ func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, ass
 	if err != nil {
 		return nil, err
 	}
-	if !s.Takes(h) || m.Step != wire.Loaded || s.Held(h.Store) != "" {
+	if !s.Takes(h) || m.Step != wire.Loaded || m.Replica != s.Replica {
 		return nil, nil
+	}
+	if s.Held(h.Store) != "" {
+		return held(s, h.Store, m), nil
 	}
 	verdict, tries, err := d.Loaded(h.Store, s.Site, m)
 	if err != nil {
@@ -26,22 +29,19 @@ func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, ass
 	switch verdict {
 	case Activate:
 		return assignment(s)
-	case Behind:
-		m, _, err := d.state.Meta(h.Store)
-		if err != nil {
-			return nil, err
-		}
-		head := wire.StoreCursor{Store: m.Store, Epoch: m.Epoch, Cursor: m.Head()}
-		return []session.Message{s.To(topic.Hint, 0, &wire.Hint{Heads: []wire.StoreCursor{head}})}, nil
 	case Unequal:
-		again := s.To(topic.Resync, h.Store, &wire.Chunk{Epoch: m.Epoch, Gone: true})
 		if tries < maxLoadedTries {
-			return []session.Message{again}, nil
+			return []session.Message{s.To(topic.Resync, h.Store, &wire.Chunk{Epoch: m.Epoch, Gone: true})}, nil
 		}
 		s.Hold(h.Store, sitesync.ProblemDiverged)
-		return []session.Message{session.Event(sitesync.EventHandoverTrouble, s.Site, h.Store,
+		return append(held(s, h.Store, m), session.Event(sitesync.EventHandoverTrouble, s.Site, h.Store,
 			"Move the store back to the central site, and look at the disks of both machines.",
-			"the full data of store %d arrived at site %d with a wrong digest %d times", h.Store, s.Site, tries)}, nil
+			"the full data of store %d arrived at site %d with a wrong digest %d times", h.Store, s.Site, tries)), nil
 	}
 	return nil, nil
+}
+
+// held tells the device that the store is held until an operator has looked.
+func held(s *session.Session, store sitesync.StoreID, m *wire.Handover) []session.Message {
+	return []session.Message{s.To(topic.Receipt, store, &wire.Receipt{Epoch: m.Epoch, Outcome: wire.Held})}
 }

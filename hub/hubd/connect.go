@@ -148,6 +148,14 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 		return
 	}
 	wasGreeted := s.Greeted()
+	if m.Topic.Kind == topic.Hello && s.Refused == 0 {
+		// An edit may have come between the login and now, when there was no
+		// session yet that it could have closed.
+		if d := h.registry.Recheck(s.Decision); d.Outcome == registry.Refused {
+			s.Refused = refusedOf(d.Refused)
+			h.refused(d)
+		}
+	}
 	out, err := handle(ctx, s, m.Payload)
 	if err != nil {
 		out = append(out, h.failed(s, m, err)...)

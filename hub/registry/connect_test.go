@@ -16,7 +16,8 @@ type bench struct {
 	t           *testing.T
 	r           *Registry
 	site        sitesync.SiteID
-	credentials []string // as issued
+	credentials []string           // as issued
+	replica     sitesync.ReplicaID // of the device that logs in
 }
 
 func (b *bench) edit(e SiteEdit) {
@@ -27,7 +28,7 @@ func (b *bench) edit(e SiteEdit) {
 
 func (b *bench) login(name, secret string, device int) Decision {
 	b.t.Helper()
-	d, err := b.r.Authenticate(Login{Name: name, Secret: []byte(secret), Hardware: hardware(device), ReplicaShort: "AAAAAAAA", Address: "192.0.2.1"})
+	d, err := b.r.Authenticate(Login{Name: name, Secret: []byte(secret), Hardware: hardware(device), ReplicaShort: b.replica.Short(), Address: "192.0.2.1"})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -75,14 +76,27 @@ func (b *bench) delete() {
 	}
 }
 
-// hold makes the site held by two replicas new within the window.
+func (b *bench) hello(replica byte) ReplicaStanding {
+	b.t.Helper()
+	facts := HelloFacts{Replica: sitesync.ReplicaID{replica}, Type: sitesync.TypeMobile, At: time.Now(), Window: time.Hour}
+	standing, err := b.r.Device(b.site, facts)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return standing
+}
+
+// hold makes the site held by two replicas new within the window. The one
+// before the last has used a credential of its own.
 func (b *bench) hold() {
 	b.t.Helper()
-	for i := range byte(3) {
-		facts := HelloFacts{Replica: sitesync.ReplicaID{i + 1}, Type: sitesync.TypeMobile, At: time.Now(), Window: time.Hour}
-		if _, err := b.r.Device(b.site, facts); err != nil {
-			b.t.Fatal(err)
-		}
+	b.hello(1)
+	b.hello(2)
+	b.replica = sitesync.ReplicaID{2}
+	b.join("Nadi", password, 1)
+	b.use(len(b.credentials) - 1)
+	if b.hello(3) != ReplicaHeld {
+		b.t.Fatal("the site is not held")
 	}
 }
 
@@ -148,7 +162,7 @@ func TestConnectMatrix(t *testing.T) {
 			b.edit(renamed("Lautoka"))
 			b.edit(passworded(otherPassword))
 		}, []step{
-			{"Nadi", "#0", 2, IdentifierRejected, ""},
+			{"Nadi", "#1", 2, IdentifierRejected, ""},
 			{"Nadi", otherPassword, 2, IdentifierRejected, ""},
 			{"Lautoka", otherPassword, 2, IdentifierRejected, ""},
 		}},
@@ -243,11 +257,11 @@ func TestConnectMatrix(t *testing.T) {
 			{"Nadi", "#0", 1, Accepted, ""},
 		}},
 		{"held", func(b *bench) { b.hold() }, []step{
-			{"Nadi", "#0", 1, Refused, sitesync.ProblemTwoDevices},
+			{"Nadi", "#1", 1, Refused, sitesync.ProblemTwoDevices},
 			{"Nadi", password, 1, Refused, sitesync.ProblemTwoDevices},
 		}},
 		{"the password comes before the hold", func(b *bench) { b.hold(); b.edit(passworded(otherPassword)) }, []step{
-			{"Nadi", "#0", 1, Refused, sitesync.ProblemPasswordChanged},
+			{"Nadi", "#1", 1, Refused, sitesync.ProblemPasswordChanged},
 			{"Nadi", otherPassword, 1, Refused, sitesync.ProblemTwoDevices},
 		}},
 		{"reset", func(b *bench) { b.reset() }, []step{
@@ -259,7 +273,8 @@ func TestConnectMatrix(t *testing.T) {
 			{"Nadi", "#0", 1, Refused, sitesync.ProblemHardwareReset},
 		}},
 		{"reset frees a held site", func(b *bench) { b.hold(); b.reset(); b.join("Nadi", password, 1) }, []step{
-			{"Nadi", "#1", 1, Accepted, ""},
+			{"Nadi", "#1", 1, Refused, sitesync.ProblemHardwareReset},
+			{"Nadi", "#2", 1, Accepted, ""},
 		}},
 		{"destroyed comes before disabled, name and password", func(b *bench) {
 			b.reset()
@@ -295,6 +310,21 @@ func TestConnectMatrix(t *testing.T) {
 			{"Nadi", "#2", 1, Accepted, ""},
 			{"Nadi", "#1", 1, Refused, sitesync.ProblemReplaced}, // never used
 			{"Nadi", "#0", 1, Refused, sitesync.ProblemReplaced},
+		}},
+		{"a new replica ends the credentials of the others", func(b *bench) {
+			b.replica = sitesync.ReplicaID{1}
+			b.join("Nadi", password, 1)
+			b.use(1)
+			b.hello(1) // the first and the same end nothing
+			b.hello(1)
+			b.use(1)
+			b.replica = sitesync.ReplicaID{2}
+			b.login("Nadi", password, 1)
+			b.hello(2)
+			b.join("Nadi", password, 1) // not used yet
+		}, []step{
+			{"Nadi", "#1", 1, Refused, sitesync.ProblemReplaced},
+			{"Nadi", "#2", 1, Accepted, ""},
 		}},
 		{"an unused later one outlives the first use of an earlier one", func(b *bench) {
 			b.join("Nadi", password, 1)

@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ func TestIssueNeedsAnUnchangedSite(t *testing.T) {
 		"deleted":                   (*bench).delete,
 		"disabled":                  func(b *bench) { b.edit(on(false)) },
 		"renamed":                   func(b *bench) { b.edit(renamed("Lautoka")) },
+		"held":                      (*bench).hold,
 		"another password":          func(b *bench) { b.edit(passworded(otherPassword)) },
 		"reset and bound elsewhere": func(b *bench) { b.reset(); b.login("Nadi", password, 2) },
 	} {
@@ -48,7 +50,7 @@ func TestRecheckOfACredentialSession(t *testing.T) {
 		"disabled":     {func(b *bench) { b.edit(on(false)) }, sitesync.ProblemDisabled},
 		"renamed":      {func(b *bench) { b.edit(renamed("X")) }, sitesync.ProblemSiteRenamed},
 		"new password": {func(b *bench) { b.edit(passworded(otherPassword)) }, sitesync.ProblemPasswordChanged},
-		"held":         {(*bench).hold, sitesync.ProblemTwoDevices},
+		"new replica":  {func(b *bench) { b.hello(1); b.hello(2) }, sitesync.ProblemReplaced},
 		"replaced":     {func(b *bench) { b.join("Nadi", password, 1); b.use(1) }, sitesync.ProblemReplaced},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,6 +64,29 @@ func TestRecheckOfACredentialSession(t *testing.T) {
 				t.Errorf("%+v, want %q", again, c.want)
 			}
 		})
+	}
+}
+
+// TestFormerPasswordsAreKeptWhileNeeded: a hash is kept while a living
+// credential was issued under its password, and no longer.
+func TestFormerPasswordsAreKeptWhileNeeded(t *testing.T) {
+	b := &bench{t: t, r: openOn(t, newMemory(), cheap)}
+	b.site = newSite(t, b.r, "Nadi").ID
+	kept := func() int { return len(b.r.index.sites[b.site].device.Passwords) }
+	b.join("Nadi", password, 1)
+	b.use(0)
+	b.edit(passworded(otherPassword))
+	if kept() != 2 {
+		t.Errorf("%d passwords are kept while a credential was issued under the former", kept())
+	}
+	res := update(t, b.r, SiteEdit{Site: b.site, Password: pointer(password)})
+	if res.Site.Revision != 3 || len(res.Effects) != 1 || !strings.Contains(res.Effects[0], "resumes") || kept() != 1 {
+		t.Errorf("the former password put back: revision %d, effects %q, %d kept", res.Site.Revision, res.Effects, kept())
+	}
+	b.edit(passworded(otherPassword))
+	b.join("Nadi", otherPassword, 1)
+	if b.use(1); kept() != 1 {
+		t.Errorf("%d passwords are kept when the last credential under the former is gone", kept())
 	}
 }
 

@@ -121,6 +121,7 @@ func (d *deviceRecord) meet(replica sitesync.ReplicaID, at time.Time, window tim
 	case n == 0:
 		return ReplicaFirst
 	}
+	d.replace(replica)
 	return ReplicaNew
 }
 

@@ -259,8 +259,8 @@ func TestDeleteAndReset(t *testing.T) {
 func TestReturnedValuesAreCopies(t *testing.T) {
 	r := openOn(t, newMemory(), cheap)
 	b := &bench{t: t, r: r, site: newSite(t, r, "Nadi").ID}
-	b.edit(renamed("Lautoka"))
 	b.hold()
+	b.edit(renamed("Lautoka"))
 	seen := sitesync.At(b.r.index.sites[b.site].site.Created.Time)
 	if err := r.SaveLive(map[sitesync.SiteID]Live{b.site: {LastSeen: &seen}}); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func (r *Registry) EnsureAdmin(password string) (generated string, err error) {
 	if some {
 		return "", nil
 	}
-	_, generated, err = r.CreateUser(systemActor("user.create"), NewUser{Name: firstAdmin, Role: RoleAdmin, Password: password})
+	_, generated, err = r.CreateUser(systemActor("user.create"), NewUser{Name: firstAdmin, Role: RoleAdmin, Data: true, Password: password})
 	return generated, err
 }
 

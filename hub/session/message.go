@@ -46,6 +46,14 @@ func Event(kind sitesync.EventKind, site sitesync.SiteID, store sitesync.StoreID
 	return Message{Topic: topic.Topic{Kind: topic.Event, Name: string(kind)}, Event: e}
 }
 
+// HubBehind makes the event of a device that has seen more than this hub has.
+// What it has seen completes "the device of site N …".
+func (s *Session) HubBehind(store sitesync.StoreID, format string, args ...any) Message {
+	return Event(sitesync.EventHubRestored, s.Site, store,
+		"This hub was probably restored from an older backup. Nothing is lost: the device keeps its changes. Ask for help before going on.",
+		"the device of site %d "+format, append([]any{s.Site}, args...)...)
+}
+
 // Bytes is the payload on the wire.
 func (m Message) Bytes() []byte {
 	if m.Event == nil {

@@ -22,11 +22,11 @@ type Session struct {
 	Decision registry.Decision
 
 	// Of the handlers alone, which run one after another.
-	Hello     []*wire.Hello // pages so far
+	Hello     *wire.Hello // as far as its pages have come
 	Replica   sitesync.ReplicaID
 	Streams   map[sitesync.StoreID]*Stream
 	PullAt    *PullStream
-	BadFrames map[sitesync.StoreID]int
+	BadFrames map[sitesync.StoreID]bool // stores whose last push could not be read
 
 	greeted atomic.Bool // the welcome is out: sync traffic is taken
 	stale   atomic.Bool // the device has to be told anew which stores are its site's
@@ -40,6 +40,7 @@ type Session struct {
 // Stream is a resync under way: how far it was sent, and how much of it.
 type Stream struct {
 	ID    uint32
+	Epoch sitesync.Epoch
 	Next  wire.Key
 	Done  bool // sent to the end
 	Spent uint64
@@ -55,7 +56,7 @@ type PullStream struct {
 // New begins a session.
 func New(site sitesync.SiteID, number uint64, clientID string, d registry.Decision) *Session {
 	return &Session{Site: site, Number: number, ClientID: clientID, Decision: d,
-		Streams: map[sitesync.StoreID]*Stream{}, BadFrames: map[sitesync.StoreID]int{},
+		Streams: map[sitesync.StoreID]*Stream{}, BadFrames: map[sitesync.StoreID]bool{},
 		held: map[sitesync.StoreID]sitesync.ProblemCode{}}
 }
 

@@ -2,10 +2,8 @@ package kv
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -150,51 +148,5 @@ func TestDiskSpace(t *testing.T) {
 	}
 	if _, err := diskSpace("/no/such/directory"); err == nil {
 		t.Error("no error")
-	}
-}
-
-// Large values that were overwritten give their room back, while others read.
-func TestGarbage(t *testing.T) {
-	db := openSmall(t)
-	value := func(round, i int) string { return strings.Repeat(fmt.Sprintf("%d/%d ", round, i), 200*kib/4) }
-	const n = 8
-	var wg sync.WaitGroup
-	stop := make(chan bool)
-	for range 2 {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				for i := range n {
-					err := db.View(func(tx *Tx) error {
-						value, ok, err := tx.Get(fmt.Appendf(nil, "%d", i))
-						if ok && len(value) != 200*kib/4*4 {
-							t.Errorf("%d: %d bytes", i, len(value))
-						}
-						return err
-					})
-					if err != nil {
-						t.Error(err)
-					}
-				}
-			}
-		})
-	}
-	for round := range 200 {
-		for i := range n {
-			set(t, db, fmt.Sprint(i), value(round%10, i))
-		}
-		if round%10 == 0 {
-			db.size.looked = time.Time{}
-			t.Log(round, db.Stats().Bytes/mib)
-		}
-	}
-	close(stop)
-	wg.Wait()
-	for i := range n {
-		want(t, db, fmt.Sprint(i), value(9, i))
 	}
 }

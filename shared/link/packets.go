@@ -66,7 +66,7 @@ func (r *packetReader) next() error {
 	case packetPingresp:
 		fits = r.greeted && flags == 0 && length == 0
 	}
-	if !fits && kind == 77 {
+	if !fits {
 		return fmt.Errorf("the hub broke the MQTT protocol: unexpected packet of type %d with flags %#x and %d bytes", kind, flags, length)
 	}
 	if kind == packetConnack {

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sitesync/hub/admin"
+	"sitesync/shared/sitesync"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares what was printed with testdata/NAME.golden.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; got\n%s\nwant\n%s", file, got, want)
+	}
+}
+
+// testView prints into a buffer, hints in lines that begin with "> ".
+func testView(format string, colour bool) (*view, *bytes.Buffer) {
+	b := new(bytes.Buffer)
+	zone := time.FixedZone("CET", 3600)
+	return &view{out: b, hints: hints{b}, format: format, colour: colour, zone: zone,
+		now: time.Date(2026, 11, 23, 14, 8, 10, 0, zone)}, b
+}
+
+type hints struct{ b *bytes.Buffer }
+
+func (h hints) Write(p []byte) (int, error) {
+	h.b.WriteString("> ")
+	return h.b.Write(p)
+}
+
+const (
+	siteNadi = `{"id":6,"code":"NAD","name":"Nadi Hôpital","type":"mobile","enabled":true,"hardwareId":"AEAAAAAAAAAAAAAAAAAAAAAAAAIN","transport":"auto",
+		"stores":[{"id":3,"code":"NAD1","name":"x","epoch":"1.4","phase":"active"},{"id":4,"code":"NAD2","name":"y","epoch":"1.2","phase":"loading"}],
+		"state":"online","lastSeen":"2026-11-23T13:05:10.000Z","lastSync":"2026-11-23T13:05:09.500Z","backlog":12,"version":"1.0","platform":"linux\u001b[31m arm64",
+		"clockSkewMs":-1500,"problem":null,"revision":7,"activeHere":false,"maxOffline":0,"mirror":false}`
+	siteNew = `{"id":12,"code":"","name":"東京","type":"","enabled":true,"hardwareId":null,"transport":"wss","stores":[],"state":"never","lastSeen":null,"lastSync":null,
+		"backlog":0,"version":"","platform":"","clockSkewMs":0,"problem":{"code":"bad_credentials","message":"Wrong password.","next":"Enter the right one."},
+		"revision":1,"activeHere":false,"maxOffline":0,"mirror":false}`
+	handoverOne = `{"id":9,"store":4,"from":1,"to":6,"state":"loading","epoch":"1.2","started":"2026-11-21T13:05:10.000Z","ended":null,
+		"sent":{"records":1,"bytes":999},"total":{"records":100000,"bytes":12345678},"eta":null,"by":"admin"}`
+	storeOne = `{"id":4,"code":"NAD2","name":"Ward","tags":["region:west","kind:ward"],"site":6,"epoch":"1.2","phase":"loading","handover":` + handoverOne + `,
+		"records":100000,"bytes":12345678,"head":"abc","digest":"00112233445566778899aabbccddeeff"}`
+	recordOne = `{"store":3,"table":"stock","id":"aspirin\u202e","data":{ "text": "a\u0007b", "n":1.0 },"etag":"0011","changed":"2026-11-23T13:08:09.900Z"}`
+)
+
+func TestGolden(t *testing.T) {
+	tests := []struct {
+		name, command, result string
+	}{
+		{"site", "site.get", `{"site":` + siteNadi + `}`},
+		{"site-new", "site.create", `{"site":` + siteNew + `}`},
+		{"site-update", "site.update", `{"site":` + siteNadi + `,"effects":["the code becomes \"NAD\"","store NAD2 goes to \"Nadi\" at once"],"handovers":[` + handoverOne + `]}`},
+		{"site-update-nothing", "site.update", `{"site":` + siteNew + `,"effects":[],"handovers":[]}`},
+		{"site-join", "site.join", `{"join":"sitesync1:abc","qr":"<svg/>"}`},
+		{"store", "store.get", `{"store":` + storeOne + `}`},
+		{"store-move", "store.move", `{"handover":` + handoverOne + `}`},
+		{"store-move-nothing", "store.move", `{"handover":null}`},
+		{"record", "record.get", `{"record":` + recordOne + `}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			row, _ := admin.Lookup(tt.command)
+			v, b := testView(outputTable, false)
+			if err := v.result(&row, json.RawMessage(tt.result)); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.name, b.Bytes())
+		})
+	}
+}
+
+func TestGoldenLists(t *testing.T) {
+	for _, tt := range []struct {
+		name, command, next, format string
+		colour                      bool
+		items                       []string
+	}{
+		{"site-list", "site.list", "", outputTable, false, []string{siteNadi, siteNew}},
+		{"site-list-colour", "site.list", "", outputTable, true, []string{siteNadi, siteNew}},
+		{"site-list-more", "site.list", "12", outputTable, false, []string{siteNew}},
+		{"site-list-empty", "site.list", "", outputTable, false, nil},
+		{"store-list", "store.list", "", outputTable, false, []string{storeOne}},
+		{"record-list", "record.list", "", outputTable, false, []string{recordOne}},
+		{"record-list-json", "record.list", "stock/aspirin", outputJSON, false, []string{recordOne}},
+		{"record-list-ndjson", "record.list", "", outputLines, false, []string{recordOne, recordOne}},
+		{"record-list-json-empty", "record.list", "", outputJSON, false, nil},
+		{"record-list-ndjson-empty", "record.list", "", outputLines, false, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			row, _ := admin.Lookup(tt.command)
+			v, b := testView(tt.format, tt.colour)
+			var items []json.RawMessage
+			for _, item := range tt.items {
+				items = append(items, json.RawMessage(item))
+			}
+			if err := v.list(&row, items, tt.next); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.name, b.Bytes())
+		})
+	}
+}
+
+// TestEveryResultIsShown: the table's commands all have a view of their own,
+// and every list says what to do when it is empty.
+func TestEveryResultIsShown(t *testing.T) {
+	for _, row := range admin.Commands() {
+		v, b := testView(outputTable, false)
+		if err := v.result(&row, json.RawMessage(`{}`)); err != nil {
+			if !strings.Contains(err.Error(), "phase") { // a shape with nothing in it
+				t.Errorf("%s: %v", row.Name, err)
+			}
+		}
+		if strings.HasPrefix(b.String(), "{") {
+			t.Errorf("%s is shown as JSON", row.Name)
+		}
+		if isList(&row) && nothing[row.Name] == "" {
+			t.Errorf("%s says nothing when it is empty", row.Name)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.00 kB", 9994: "9.99 kB", 9996: "10.0 kB", 99949: "99.9 kB",
+		99951: "100 kB", 999499: "999 kB", 999500: "1.00 MB", 12_345_678: "12.3 MB", 5_000_000_000_000: "5.00 TB"} {
+		if got := size(n); got != want {
+			t.Errorf("size %d: %q, want %q", n, got, want)
+		}
+	}
+	v, _ := testView(outputTable, false)
+	for d, want := range map[time.Duration]string{0: "just now", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", 90 * time.Minute: "1 h ago",
+		47 * time.Hour: "47 h ago", 49 * time.Hour: "2 days ago", -time.Minute: "in 1 min"} {
+		at := sitesync.At(v.now.Add(-d))
+		if got := v.ago(&at); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+	for text, want := range map[string]int{"Nadi": 4, "Hôpital": 7, "Ho\u0302pital": 7, "東京": 4, "": 0} {
+		if got := columns(text); got != want {
+			t.Errorf("%q takes %d columns, want %d", text, got, want)
+		}
+	}
+	if got := clipped("東京東京東京", 7); columns(got) > 7 || !strings.HasSuffix(got, "…") {
+		t.Errorf("clipped to %q", got)
+	}
+}

@@ -1,0 +1,160 @@
+package handover
+
+import (
+	"errors"
+	"time"
+
+	"sitesync/hub/records"
+	"sitesync/hub/registry"
+	"sitesync/shared/sitesync"
+)
+
+// TakeAll takes every intent that waits, after a start or a crash.
+func (d *Driver) TakeAll() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for _, store := range d.registry.StoresWithIntents() {
+		errs = append(errs, d.takePending(store))
+	}
+	clear(d.refused) // whoever asked is gone
+	return errors.Join(errs...)
+}
+
+// Take takes the intents of a store in order, through the given number, and
+// answers with the store's meta then. Errors: handover_state, when that intent
+// was refused.
+func (d *Driver) Take(store sitesync.StoreID, number uint64) (records.Meta, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.takePending(store); err != nil {
+		return records.Meta{}, err
+	}
+	m, _, err := d.state.Meta(store)
+	if err != nil {
+		return m, err
+	}
+	key := intentKey{store, number}
+	refused := d.refused[key]
+	delete(d.refused, key)
+	return m, refused
+}
+
+// takePending takes what waits for a store. One goroutine at a time does so,
+// and keeps refusals for those who asked. When it comes upon an intent that the
+// meta names as taken, a crash came before the intent was dropped.
+func (d *Driver) takePending(store sitesync.StoreID) error {
+	var taken bool
+	for _, in := range d.registry.PendingIntents(store, 0) {
+		refused, err := d.takeOne(in)
+		if err != nil {
+			return err
+		}
+		taken = true
+		d.finish(in, refused)
+	}
+	if taken {
+		return d.repair(store)
+	}
+	return nil
+}
+
+// takeOne takes an intent unless that was done before, and gives the reason
+// when it was refused.
+func (d *Driver) takeOne(in registry.Intent) (refused *sitesync.Error, err error) {
+	for {
+		m, exists, err := d.state.Meta(in.Store)
+		if err != nil || exists && in.Number <= m.Intent {
+			return nil, err
+		}
+		err = d.take(m, exists, in)
+		if errors.Is(err, records.ErrConflict) {
+			continue
+		}
+		if sitesync.CodeOf(err) != sitesync.CodeHandoverState {
+			return nil, err // nil, or a failure: the intent is taken later
+		}
+		refused = sitesync.AsError(err)
+		d.refused[intentKey{in.Store, in.Number}] = refused
+		return refused, nil
+	}
+}
+
+// take runs one intent. A refused one is taken too: the meta's intent number
+// moves on, so that an old wish is never run again. Errors: handover_state,
+// when it was refused; ErrConflict.
+func (d *Driver) take(m records.Meta, exists bool, in registry.Intent) error {
+	e := Event{Kind: Move, To: in.To, Handover: in.Handover, By: in.By, At: sitesync.At(time.Now()), Volume: volume(&m)}
+	switch {
+	case in.Kind == registry.IntentCreate && !exists:
+		return d.create(in)
+	case !exists:
+		return refusedIntent(in, "the store has no data")
+	case in.Kind == registry.IntentCreate:
+		return d.skip(m, in, nil)
+	case in.Kind == registry.IntentMove:
+	case in.Kind == registry.IntentNewReplica && m.Owner != in.To:
+		return d.skip(m, in, nil) // it went elsewhere before the reset was taken
+	case in.Kind == registry.IntentNewReplica:
+		e.Kind = Replaced
+	default:
+		return d.skip(m, in, refusedIntent(in, "this hub cannot do it"))
+	}
+	step, refused := Next(stateOf(&m), e, d.generation())
+	if refused != nil || step.Noop {
+		return d.skip(m, in, refused)
+	}
+	return d.write(m, step, in.Number)
+}
+
+func refusedIntent(in registry.Intent, why string) error {
+	return sitesync.Errorf(sitesync.CodeHandoverState, "look at the store with store.get", "%s of store %d: %s", in.Kind, in.Store, why)
+}
+
+func (d *Driver) create(in registry.Intent) error {
+	next := records.Meta{Store: in.Store, Owner: sitesync.CentralSite, Phase: sitesync.PhaseActive,
+		Epoch: sitesync.NewEpoch(d.generation(), 1), Intent: in.Number}
+	made, err := d.state.Transition(0, next, nil)
+	if err == nil {
+		d.owners.set(&made)
+	}
+	return err
+}
+
+// skip notes that an intent was taken without an arrow, and gives the refusal
+// back.
+func (d *Driver) skip(m records.Meta, in registry.Intent, refused error) error {
+	next := m
+	next.Intent = in.Number
+	if _, err := d.state.Transition(m.Version, next, nil); err != nil {
+		return err
+	}
+	return refused
+}
+
+// finish drops an intent from the registry. One that stays because that failed
+// is dropped the next time.
+func (d *Driver) finish(in registry.Intent, refused *sitesync.Error) {
+	outcome := ""
+	if refused != nil {
+		outcome = refused.Error()
+	}
+	if err := d.registry.IntentDone(in.Store, in.Number, outcome); err != nil {
+		d.log.Error("dropping a finished intent failed", "store", in.Store, "intent", in.Number, "error", err)
+	}
+}
+
+// repair brings what the registry shows as wanted to the meta, once nothing
+// waits: a wish may have been refused. It is for show; a failure is logged.
+func (d *Driver) repair(store sitesync.StoreID) error {
+	m, exists, err := d.state.Meta(store)
+	if err != nil || !exists || len(d.registry.PendingIntents(store, m.Intent)) > 0 {
+		return err // who made a new wish takes it, and comes by here again
+	}
+	hub := registry.Actor{Kind: registry.ActorSystem, Name: "hub", Command: "handover"}
+	err = d.registry.SetDesired(hub, store, m.Owner)
+	if err != nil && sitesync.CodeOf(err) != sitesync.CodeNotFound {
+		d.log.Error("repairing where a store is wanted failed", "store", store, "error", err)
+	}
+	return nil
+}
