@@ -32,18 +32,29 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// A request of HTTP/1.0 may come without a Host.
-func TestNoHost(t *testing.T) {
+// Requests that no ordinary client sends.
+func TestRawRequests(t *testing.T) {
 	d := newDevice(t)
-	c, err := net.Dial("tcp", d.server.Listener.Addr().String())
-	check(t, err)
-	defer c.Close()
-	fmt.Fprintf(c, "GET /v1/status HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n", d.app)
-	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-	check(t, err)
-	defer answer.Body.Close()
-	if answer.StatusCode != 421 {
-		t.Errorf("answer %s", answer.Status)
+	for request, status := range map[string]int{
+		"GET /v1/status HTTP/1.0\r\n":                                       421, // without a Host
+		"GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n":                    200,
+		"GET http://evil.example/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n": 421,
+		"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n":             404,
+		"GET /v1/%2e%2e/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n":          404,
+		"GET /v1//status HTTP/1.1\r\nHost: 127.0.0.1\r\n":                   404,
+		"GET /v1/status?% HTTP/1.1\r\nHost: 127.0.0.1\r\n":                  400,
+		"GET /v1/status?a;b HTTP/1.1\r\nHost: 127.0.0.1\r\n":                400,
+	} {
+		c, err := net.Dial("tcp", d.server.Listener.Addr().String())
+		check(t, err)
+		defer c.Close()
+		fmt.Fprintf(c, "%sAuthorization: Bearer %s\r\n\r\n", request, d.app)
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		check(t, err)
+		defer answer.Body.Close()
+		if answer.StatusCode != status {
+			t.Errorf("%q: answer %s", request, answer.Status)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -122,7 +123,10 @@ func tidy(escaped string) bool {
 }
 
 func checkQuery(r *http.Request, known []string) error {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return sitesync.Errorf(sitesync.CodeInvalid, "percent-encode what stands behind the ?", "the parameters cannot be read")
+	}
 	for name, values := range query {
 		if !slices.Contains(known, name) {
 			return sitesync.Errorf(sitesync.CodeUnknownField, "leave it out", "this call has no parameter %q", clip(name)).WithField(clip(name))

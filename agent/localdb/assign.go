@@ -19,62 +19,96 @@ func diverged(code string) *sitesync.Problem {
 
 // Assign takes over the whole list of the site's stores from the hub. A store
 // that is new here, or in a new epoch, is loaded afresh; one that is no longer
-// listed becomes read-only and is kept. at is the time by this device's clock.
+// listed, or listed as released, becomes read-only and is kept. at is the time
+// by this device's clock. Each store's change stands for itself: after a crash
+// some may be made and others not, until the hub assigns again.
 func (d *DB) Assign(stores []wire.AssignedStore, at time.Time) error {
-	var place uint64
-	var changed []*Store
-	err := d.kv.Update(func(tx *kv.Tx) error {
-		changed = nil
-		listed := map[sitesync.StoreID]bool{}
-		for i := range stores {
-			a := &stores[i]
-			listed[a.Store] = true
-			s, ok, err := readStore(tx, a.Store)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				s = &Store{ID: a.Store}
-			}
-			before := s.clone()
-			if s.assign(a, at); !reflect.DeepEqual(before, s.clone()) {
-				writeStore(tx, s)
-				changed = append(changed, s)
-			}
+	listed := map[sitesync.StoreID]*wire.AssignedStore{}
+	var ids []sitesync.StoreID
+	for i := range stores {
+		if listed[stores[i].Store] == nil {
+			ids = append(ids, stores[i].Store)
 		}
-		for _, known := range d.Stores() {
-			if listed[known.ID] || known.Phase == sitesync.PhaseReleased {
-				continue
-			}
-			s, _, err := readStore(tx, known.ID)
-			if err != nil {
-				return err
-			}
+		listed[stores[i].Store] = &stores[i]
+	}
+	for _, s := range d.Stores() {
+		if listed[s.ID] == nil {
+			ids = append(ids, s.ID)
+		}
+	}
+	return d.edit(ids, func(s *Store) {
+		if a := listed[s.ID]; a != nil {
+			s.assign(a, at)
+		} else {
 			s.release("", at)
-			writeStore(tx, s)
+		}
+	})
+}
+
+// edit changes stores, or makes them, in as many transactions as it takes. fn
+// leaves a store as it is to have it not written.
+func (d *DB) edit(ids []sitesync.StoreID, fn func(*Store)) error {
+	for len(ids) > 0 {
+		var place uint64
+		var changed []*Store
+		done := 0
+		err := d.kv.Update(func(tx *kv.Tx) (err error) {
+			if changed, done, err = d.editSome(tx, ids, fn); err == nil && len(changed) > 0 {
+				place = d.feed.reserve()
+			}
+			return err
+		})
+		if d.publish(place, err, changed, []Event{{Kind: EventPhase}}); err != nil {
+			return err
+		}
+		ids = ids[done:]
+	}
+	return nil
+}
+
+// editSome changes as many of the stores as one transaction takes.
+func (d *DB) editSome(tx *kv.Tx, ids []sitesync.StoreID, fn func(*Store)) (changed []*Store, done int, err error) {
+	room, _ := d.kv.Limit()
+	for _, id := range ids {
+		s, ok, err := d.storeIn(tx, id)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !ok {
+			s = &Store{ID: id}
+		}
+		before := s.clone()
+		if fn(s); !reflect.DeepEqual(before, s.clone()) {
+			key, value := storeKey(id), s.bytes()
+			if room -= d.kv.Cost(len(key), len(value)); room < 0 && len(changed) > 0 {
+				break
+			}
+			tx.Set(key, value)
 			changed = append(changed, s)
 		}
-		if len(changed) > 0 {
-			place = d.feed.reserve()
-		}
-		return nil
-	})
-	d.publish(place, err, changed, []Event{{Kind: EventPhase}})
-	return err
+		done++
+	}
+	return changed, done, nil
 }
 
 // assign brings a store to what the hub says of it.
 func (s *Store) assign(a *wire.AssignedStore, at time.Time) {
+	if a.Phase == sitesync.PhaseReleased {
+		s.release(a.To, at)
+		return
+	}
 	s.Code, s.Name, s.Tags, s.To = a.Code, a.Name, a.Tags, a.To
 	if a.Epoch != s.Epoch {
 		s.begin(a)
 	}
-	phase := a.Phase
-	if phase == sitesync.PhaseActive && s.Loaded != s.Epoch {
-		phase = s.confirm()
+	switch {
+	case a.Phase == sitesync.PhaseActive && s.Loaded != s.Epoch:
+		s.confirm()
+	case a.Phase == sitesync.PhaseLoading && s.Loaded != s.Epoch && s.Resync == nil:
+		s.Resync = &Resync{Epoch: s.Epoch, Total: a.Records}
 	}
-	if phase != s.Phase {
-		s.Phase, s.Since = phase, sitesync.At(at)
+	if a.Phase != s.Phase {
+		s.Phase, s.Since = a.Phase, sitesync.At(at)
 	}
 	s.Handover = a.Handover
 }
@@ -84,6 +118,8 @@ func (s *Store) assign(a *wire.AssignedStore, at time.Time) {
 func (s *Store) begin(a *wire.AssignedStore) {
 	if s.Outbox.Queued() > 0 {
 		s.Past = append(s.Past, s.Outbox)
+	} else {
+		s.end(s.Outbox)
 	}
 	s.Epoch, s.Phase = a.Epoch, 0
 	s.Outbox = Outbox{Epoch: a.Epoch}
@@ -92,19 +128,26 @@ func (s *Store) begin(a *wire.AssignedStore) {
 }
 
 // confirm takes the hub's word that the store is active here for its
-// confirmation of the copy, if there is a complete one of this epoch.
-func (s *Store) confirm() sitesync.Phase {
+// confirmation of the copy, if there is a complete one of this epoch. Without
+// one the store stays read-only, since Loaded is another epoch.
+func (s *Store) confirm() {
 	if s.Resync != nil && s.Resync.Epoch == s.Epoch && s.Resync.Scanned {
 		s.Loaded, s.Resync = s.Epoch, nil
-		return sitesync.PhaseActive
-	}
-	if s.Blocked == nil {
+	} else if s.Blocked == nil {
 		s.Blocked = diverged(s.Code)
 	}
-	return sitesync.PhaseActive // and not writable: Loaded is another epoch
 }
 
-// release makes a store read-only because another site has it.
+// release makes a store read-only because another site has it. One that this
+// device never had stays unknown.
 func (s *Store) release(to string, at time.Time) {
-	s.Phase, s.Since, s.To, s.Resync, s.Handover = sitesync.PhaseReleased, sitesync.At(at), to, nil, 0
+	if s.Epoch == 0 {
+		return
+	}
+	if s.Phase != sitesync.PhaseReleased {
+		s.Phase, s.Since, s.Resync, s.Handover = sitesync.PhaseReleased, sitesync.At(at), nil, 0
+	}
+	if to != "" {
+		s.To = to
+	}
 }

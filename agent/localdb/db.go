@@ -1,12 +1,13 @@
 package localdb
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
@@ -14,10 +15,9 @@ import (
 
 // DB is the agent's durable state.
 type DB struct {
-	kv   *kv.DB
-	feed feed
-
-	clearing bool // a Clear was cut short before this start
+	kv       *kv.DB
+	feed     feed
+	clearing atomic.Bool // a Clear has begun: no store takes changes
 
 	mu      sync.RWMutex
 	replica sitesync.ReplicaID
@@ -25,7 +25,9 @@ type DB struct {
 }
 
 // Open opens the database below a directory and makes it, with a new replica,
-// at the first start. Errors: data_locked, data_newer.
+// at the first start. Errors: data_locked, data_newer; disk_full only when
+// there is something to write: at the first start, and after a Clear that was
+// cut short.
 func Open(dir string, log *slog.Logger) (*DB, error) {
 	db, err := kv.Open(kv.Options{Dir: dir, Kind: "agent", Format: Format, Small: true, Reserve: 32 << 20, Logger: log})
 	if err != nil {
@@ -34,9 +36,11 @@ func Open(dir string, log *slog.Logger) (*DB, error) {
 	d := &DB{kv: db, stores: map[sitesync.StoreID]*Store{}}
 	d.feed.init()
 	err = d.load()
-	if err == nil && d.clearing {
-		d.clearing = false
+	switch {
+	case err == nil && d.clearing.Load():
 		err = d.finishClear()
+	case err == nil && d.replica.IsZero():
+		err = d.renew()
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -58,31 +62,43 @@ func (d *DB) Replica() sitesync.ReplicaID {
 func (d *DB) DiskFree() uint64 { return d.kv.Stats().DiskFree }
 
 func (d *DB) load() error {
-	return d.kv.Update(func(tx *kv.Tx) error {
+	return d.kv.View(func(tx *kv.Tx) error {
 		id, ok, err := tx.Get(replicaKey)
+		if err == nil && ok && copy(d.replica[:], id) != len(d.replica) {
+			err = fmt.Errorf("localdb: a replica ID of %d bytes", len(id))
+		}
 		if err != nil {
 			return err
 		}
-		if ok {
-			if copy(d.replica[:], id) != len(d.replica) {
-				return fmt.Errorf("localdb: a replica ID of %d bytes", len(id))
-			}
-		} else {
-			d.replica = sitesync.NewReplicaID()
-			tx.Set(replicaKey, d.replica[:])
-		}
-		if _, d.clearing, err = tx.Get(clearingKey); err != nil {
+		_, clearing, err := tx.Get(clearingKey)
+		if err != nil {
 			return err
 		}
-		return tx.Iterate(kv.Range{Prefix: storesPrefix}, func(_, value []byte) (bool, error) {
-			s := new(Store)
-			if err := json.Unmarshal(value, s); err != nil {
-				return false, fmt.Errorf("localdb: store: %w", err)
-			}
-			d.stores[s.ID] = s
-			return true, nil
-		})
+		d.clearing.Store(clearing)
+		stores, err := readStores(tx)
+		for i := range stores {
+			d.stores[stores[i].ID] = &stores[i]
+		}
+		return err
 	})
+}
+
+// renew gives the directory a new replica and ends a Clear.
+func (d *DB) renew() error {
+	replica := sitesync.NewReplicaID()
+	err := d.kv.Update(func(tx *kv.Tx) error {
+		tx.Set(replicaKey, replica[:])
+		tx.Delete(clearingKey)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.replica = replica
+	d.mu.Unlock()
+	d.clearing.Store(false)
+	return nil
 }
 
 // Stores lists the stores by code.
@@ -93,18 +109,12 @@ func (d *DB) Stores() []Store {
 	for _, s := range d.stores {
 		list = append(list, s.clone())
 	}
-	slices.SortFunc(list, func(a, b Store) int { return compare(a.Code, b.Code) })
+	sortByCode(list)
 	return list
 }
 
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+func sortByCode(list []Store) {
+	slices.SortFunc(list, func(a, b Store) int { return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.ID, b.ID)) })
 }
 
 // Store gives a store by its ID.
@@ -118,17 +128,29 @@ func (d *DB) Store(id sitesync.StoreID) (Store, bool) {
 	return s.clone(), true
 }
 
-// Resolve gives a store by its code. Errors: no_such_store.
+// Resolve gives a store by its code. Where a store that went to another site
+// left its code to a newer one, it is the newer one's. Errors: no_such_store.
 func (d *DB) Resolve(code string) (Store, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
+	var found *Store
 	for _, s := range d.stores {
-		if s.Code == code {
-			return s.clone(), nil
+		if s.Code == code && (found == nil || s.outranks(found)) {
+			found = s
 		}
 	}
-	return Store{}, sitesync.Errorf(sitesync.CodeNoSuchStore, "see GET /v1/stores for those this site has",
-		"this site has no store %q", code)
+	if found == nil {
+		return Store{}, sitesync.Errorf(sitesync.CodeNoSuchStore, "see GET /v1/stores for those this site has",
+			"this site has no store %q", code)
+	}
+	return found.clone(), nil
+}
+
+func (s *Store) outranks(other *Store) bool {
+	if gone := s.Phase == sitesync.PhaseReleased; gone != (other.Phase == sitesync.PhaseReleased) {
+		return !gone
+	}
+	return s.ID > other.ID
 }
 
 // Backlog is how many changes wait for the hub.
@@ -142,15 +164,18 @@ func (d *DB) Backlog() uint64 {
 	return n
 }
 
+// errUnchanged ends a transaction that has nothing to write, as a success.
+var errUnchanged = errors.New("localdb: nothing to write")
+
 // change runs fn in a transaction with the store's present state, writes the
 // state back, and makes it visible once it is durable. fn returns the events
-// that watchers of the store are told.
+// that watchers of the store are told, or errUnchanged.
 func (d *DB) change(id sitesync.StoreID, fn func(tx *kv.Tx, s *Store) ([]Event, error)) error {
 	var place uint64
 	var after *Store
 	var events []Event
 	err := d.kv.Update(func(tx *kv.Tx) error {
-		s, ok, err := readStore(tx, id)
+		s, ok, err := d.storeIn(tx, id)
 		if err != nil {
 			return err
 		}
@@ -160,16 +185,28 @@ func (d *DB) change(id sitesync.StoreID, fn func(tx *kv.Tx, s *Store) ([]Event, 
 		if events, err = fn(tx, s); err != nil {
 			return err
 		}
-		writeStore(tx, s)
+		tx.Set(storeKey(s.ID), s.bytes())
 		after, place = s, d.feed.reserve()
 		return nil
 	})
 	d.publish(place, err, []*Store{after}, events)
+	if err == errUnchanged {
+		return nil
+	}
 	return err
 }
 
-// publish makes a committed state visible, in the order of commits. A place
-// that was reserved and then failed is given up.
+// storeIn reads a store to change it. Once a Clear has begun there is none.
+func (d *DB) storeIn(tx *kv.Tx, id sitesync.StoreID) (*Store, bool, error) {
+	if d.clearing.Load() {
+		return nil, false, nil
+	}
+	return readStore(tx, id)
+}
+
+// publish makes a committed state visible, in the order of commits: when it
+// returns, so is all that was committed before. A place that was reserved and
+// then failed is given up.
 func (d *DB) publish(place uint64, err error, after []*Store, events []Event) {
 	if place == 0 {
 		return
@@ -187,24 +224,4 @@ func (d *DB) publish(place uint64, err error, after []*Store, events []Event) {
 			d.feed.tell(s.ID, events)
 		}
 	})
-}
-
-func readStore(tx *kv.Tx, id sitesync.StoreID) (*Store, bool, error) {
-	value, ok, err := tx.Get(storeKey(id))
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	s := new(Store)
-	if err := json.Unmarshal(value, s); err != nil {
-		return nil, false, fmt.Errorf("localdb: store %d: %w", id, err)
-	}
-	return s, true, nil
-}
-
-func writeStore(tx *kv.Tx, s *Store) {
-	value, err := json.Marshal(s)
-	if err != nil {
-		panic(fmt.Sprintf("localdb: a store that cannot be written: %v", err)) // its types always can
-	}
-	tx.Set(storeKey(s.ID), value)
 }

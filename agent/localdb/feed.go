@@ -28,8 +28,8 @@ const (
 
 // feed puts what concurrent transactions have to tell into the order in which
 // they committed. A transaction takes its place while it runs (transactions
-// run one after another) and tells once it is durable; who comes early waits
-// in line, without blocking.
+// run one after another) and tells once it is durable. Who comes early waits
+// for those before, which are about to come: they were committed no later.
 type feed struct {
 	mu       sync.Mutex
 	reserved uint64
@@ -48,20 +48,18 @@ func (f *feed) reserve() uint64 {
 	return f.reserved
 }
 
-// take runs fn when all earlier places have been taken.
+// take runs fn when all earlier places have been taken, and returns then.
 func (f *feed) take(place uint64, fn func()) {
+	done := make(chan struct{})
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.early[place] = fn
-	for {
-		next, ok := f.early[f.told+1]
-		if !ok {
-			return
-		}
+	f.early[place] = func() { fn(); close(done) }
+	for next := f.early[f.told+1]; next != nil; next = f.early[f.told+1] {
 		delete(f.early, f.told+1)
 		f.told++
 		next()
 	}
+	f.mu.Unlock()
+	<-done
 }
 
 // Watch is a subscription to the events of all stores.

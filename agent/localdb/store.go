@@ -1,6 +1,12 @@
 package localdb
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
 )
@@ -21,7 +27,8 @@ type Store struct {
 	Since    sitesync.Time     `json:"since"`          // when Phase began, by this device's clock
 	Loaded   sitesync.Epoch    `json:"loaded"`         // the epoch the hub confirmed it may write in
 	Outbox   Outbox            `json:"outbox"`         // of Epoch
-	Past     []Outbox          `json:"past,omitempty"` // of former epochs, while something waits there
+	Past     []Outbox          `json:"past,omitempty"`  // of former epochs, while something waits there
+	Ended    []Outbox          `json:"ended,omitempty"` // of former epochs, with nothing left to send; for receipts
 	Cursor   wire.Cursor       `json:"cursor"`
 	Resync   *Resync           `json:"resync,omitempty"`
 	Blocked  *sitesync.Problem `json:"blocked,omitempty"` // nothing of it is pushed or pulled
@@ -110,21 +117,44 @@ func (s *Store) waits(epoch sitesync.Epoch, n uint64) bool {
 	return n != 0 && o != nil && n > o.Confirmed
 }
 
-// dropEmptyPast forgets the queues of former epochs that have run empty.
-func (s *Store) dropEmptyPast() {
-	kept := s.Past[:0]
+// mostEnded is how many epochs that are over are remembered.
+const mostEnded = 16
+
+// endPast puts the queues of former epochs that have run empty among those
+// that are over, and forgets those of which no receipts are kept any more.
+func (s *Store) endPast() {
+	var waiting []Outbox
 	for _, o := range s.Past {
 		if o.Queued() > 0 {
-			kept = append(kept, o)
+			waiting = append(waiting, o)
+		} else {
+			s.end(o)
 		}
 	}
-	s.Past = kept
+	s.Past = waiting
+}
+
+func (s *Store) end(o Outbox) {
+	if o.Last == 0 {
+		return
+	}
+	s.Ended = append(s.Ended, o)
+	slices.SortFunc(s.Ended, func(a, b Outbox) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	var later uint64 // settled in the epochs after
+	for i := len(s.Ended) - 1; i >= 0; i-- {
+		if later >= receiptsKept || len(s.Ended)-i > mostEnded {
+			s.Ended = slices.Clone(s.Ended[i+1:])
+			return
+		}
+		later += s.Ended[i].Confirmed
+	}
 }
 
 // clone gives a copy that shares nothing a caller could change.
 func (s *Store) clone() Store {
 	c := *s
 	c.Past = append([]Outbox(nil), s.Past...)
+	c.Ended = append([]Outbox(nil), s.Ended...)
 	c.Tags = append([]string(nil), s.Tags...)
 	if s.Resync != nil {
 		r := *s.Resync
@@ -135,4 +165,40 @@ func (s *Store) clone() Store {
 		c.Blocked = &p
 	}
 	return c
+}
+
+// bytes is a store on disk.
+func (s *Store) bytes() []byte {
+	value, err := json.Marshal(s)
+	if err != nil {
+		panic(fmt.Sprintf("localdb: a store that cannot be written: %v", err)) // its types always can
+	}
+	return value
+}
+
+func readStore(tx *kv.Tx, id sitesync.StoreID) (*Store, bool, error) {
+	value, ok, err := tx.Get(storeKey(id))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	s := new(Store)
+	if err := json.Unmarshal(value, s); err != nil {
+		return nil, false, fmt.Errorf("localdb: store %d: %w", id, err)
+	}
+	return s, true, nil
+}
+
+// readStores reads all stores, by code, as the transaction sees them: what is
+// in memory may be newer than a snapshot.
+func readStores(tx *kv.Tx) (list []Store, err error) {
+	err = tx.Iterate(kv.Range{Prefix: storesPrefix}, func(_, value []byte) (bool, error) {
+		var s Store
+		if err := json.Unmarshal(value, &s); err != nil {
+			return false, fmt.Errorf("localdb: store: %w", err)
+		}
+		list = append(list, s)
+		return true, nil
+	})
+	sortByCode(list)
+	return list, err
 }

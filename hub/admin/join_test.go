@@ -3,9 +3,13 @@ package admin
 import (
 	"encoding/xml"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"rsc.io/qr"
 
 	"sitesync/shared/link"
 	"sitesync/shared/sitesync"
@@ -47,6 +51,36 @@ func TestSuitable(t *testing.T) {
 	} {
 		if got := suitable(tt.given, tt.transport); !slices.Equal(got, tt.want) {
 			t.Errorf("%s of %q: %q, want %q", tt.transport, tt.given, got, tt.want)
+		}
+	}
+}
+
+// TestSVGIsTheCode reads the path back, module by module.
+func TestSVGIsTheCode(t *testing.T) {
+	const text = "sitesync1:abcdefghijklmnopqrstuvwxyz"
+	image, err := svg(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	black := map[[2]int]bool{}
+	for _, run := range regexp.MustCompile(`M(\d+) (\d+)h(\d+)v1h-(\d+)z`).FindAllStringSubmatch(image, -1) {
+		var n [4]int
+		for i := range n {
+			n[i], _ = strconv.Atoi(run[i+1])
+		}
+		for x := range n[2] {
+			black[[2]int{n[0] + x - quiet, n[1] - quiet}] = true
+		}
+	}
+	for y := range code.Size {
+		for x := range code.Size {
+			if black[[2]int{x, y}] != code.Black(x, y) {
+				t.Fatalf("module %d,%d is %v", x, y, black[[2]int{x, y}])
+			}
 		}
 	}
 }

@@ -86,6 +86,21 @@ func TestAuditListPagesAndFilters(t *testing.T) {
 	}
 }
 
+func TestAuditGoesOnWhenTheClockIsSetBack(t *testing.T) {
+	b := newMemory()
+	r := openOn(t, b, cheap)
+	r.ticks.last = time.Now().Add(time.Hour).UnixNano()
+	for _, command := range []string{"before", "after"} {
+		if err := r.AppendAudit(sitesync.Audit{Command: command}); err != nil {
+			t.Fatal(err)
+		}
+		r = openOn(t, b, cheap)
+	}
+	if got, _, err := r.AuditList(AuditFilter{}, 2, ""); err != nil || len(got) != 2 || got[0].Command != "after" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestNoSecretIsStored looks for every secret in all stored bytes: in the
 // values, in the database's files, and in the log.
 func TestNoSecretIsStored(t *testing.T) {

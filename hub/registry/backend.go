@@ -20,9 +20,10 @@ type Backend interface {
 	List(prefix, after string, limit int) ([]Item, error)
 
 	// Commit makes all of c durable, or nothing, and returns once every
-	// watcher in this process has seen it. ErrConflict: a condition did not
-	// hold and nothing was done. After any other error the outcome may be
-	// unknown: repeating c, or reading, tells.
+	// watcher in this process has seen it and every commit before it. So an
+	// empty one makes sure that the watchers have seen what a Get before has.
+	// ErrConflict: a condition did not hold and nothing was done. After any
+	// other error the outcome may be unknown: repeating c, or reading, tells.
 	Commit(c Commit) error
 
 	// Watch calls fn with the writes of every later commit, one commit after

@@ -50,6 +50,7 @@ func testBackend(t *testing.T, open func(*testing.T) Backend) {
 		"concurrent commits":          contractConcurrent,
 		"watchers see commits in row": contractOrder,
 		"large commit":                contractLarge,
+		"empty commit":                contractEmpty,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -254,6 +255,42 @@ func contractOrder(t *testing.T, b Backend) {
 	}
 	wg.Wait()
 	expectValue(t, b, "R/shared", copied["R/shared"])
+}
+
+// contractEmpty reads a value as soon as it is there, and must then find it
+// told after an empty commit.
+func contractEmpty(t *testing.T, b Backend) {
+	var mu sync.Mutex
+	told := make(map[string]bool)
+	defer b.Watch(func(writes []Item) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, w := range writes {
+			told[w.Key] = true
+		}
+	})()
+	for i := range 50 {
+		key := fmt.Sprint("R/", i)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := b.Commit(Commit{Write: []Item{{key, []byte("1")}}}); err != nil {
+				t.Error(err)
+			}
+		})
+		for ok := false; !ok && !t.Failed(); {
+			if _, ok, _ = b.Get(key); ok {
+				if err := b.Commit(Commit{}); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				if !told[key] {
+					t.Errorf("%s was read, and not told", key)
+				}
+				mu.Unlock()
+			}
+		}
+		wg.Wait()
+	}
 }
 
 func contractLarge(t *testing.T, b Backend) {

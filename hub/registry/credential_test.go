@@ -101,6 +101,9 @@ func TestCredentialsOfASiteAreBounded(t *testing.T) {
 	if n := len(b.r.index.sites[b.site].device.Credentials); n != mostCredentials {
 		t.Errorf("%d credentials are kept", n)
 	}
+	if n := len(b.r.index.credentials); n != mostCredentials {
+		t.Errorf("%d credentials are found", n)
+	}
 	if d := b.use(0); d.Outcome != Accepted {
 		t.Errorf("the one in use was forgotten: %+v", d)
 	}

@@ -19,6 +19,7 @@ type edit struct {
 	read  map[string][]byte // nil: there was none
 	write map[string][]byte // nil: to be deleted
 	keys  []string          // of write, in order
+	still bool              // the commit had nothing to write
 
 	// Of commands only (perform).
 	actor   Actor
@@ -73,7 +74,7 @@ func (e *edit) commit() error {
 		}
 		c.Write = append(c.Write, Item{Key: key, Value: e.write[key]})
 	}
-	if len(c.Write) == 0 {
+	if e.still = len(c.Write) == 0; e.still {
 		return nil
 	}
 	for key, value := range e.read {

@@ -37,8 +37,10 @@ func together(t *testing.T, db *DB, fns ...func(tx *Tx) error) []error {
 }
 
 func await(happened func() bool) {
-	for !happened() {
-		runtime.Gosched()
+	for end := time.Now().Add(time.Minute); !happened(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(end) {
+			panic("awaited in vain")
+		}
 	}
 }
 

@@ -52,10 +52,10 @@ func TestCheckData(t *testing.T) {
 func TestChangeCheck(t *testing.T) {
 	data := []byte(`{}`)
 	for _, c := range []struct {
-		name          string
-		change        Change
-		field         string // "" is taken
-		stored        bool   // the hub may deliver it
+		name   string
+		change Change
+		field  string // "" is taken
+		stored bool   // the hub may deliver it
 	}{
 		{name: "put", change: Change{Op: OpPut, Table: "t", ID: "1", Data: data}, stored: true},
 		{name: "delete", change: Change{Op: OpDelete, Table: "t", ID: "1"}, stored: true},
