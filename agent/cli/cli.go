@@ -69,6 +69,8 @@ func (p *program) root() *cobra.Command {
 a local database, gives the application an HTTP API that works offline too, and
 sends every change to the hub exactly once.`,
 		Version:       version.String(),
+		Args:          cobra.ArbitraryArgs, // help refuses them, with what to do next
+		RunE:          help,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -104,6 +106,22 @@ func (p *program) load(cmd *cobra.Command) error {
 		p.config.Log.Warn("an environment variable is no setting of this program", "variable", name)
 	}
 	return nil
+}
+
+// help is what a command does that has nothing but others below it.
+func help(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(cmd, "there is no command %q", args[0])
+	}
+	return cmd.Help()
+}
+
+// asUsage gives an error about what stands on the command line its exit code.
+func asUsage(err error) error {
+	if e := sitesync.AsError(err); e != nil && (e.Code == sitesync.CodeInvalid || e.Code == sitesync.CodeTooLarge) {
+		return sitesync.Errorf(sitesync.CodeUsage, e.Next, "%s", e.Message)
+	}
+	return err
 }
 
 // usage makes an error of exit code 2.

@@ -37,13 +37,18 @@ Exit codes: 0 the hub welcomed this device; 3 it refused, and nothing was saved;
 			case len(args) == 1 && hub == "" && ca == "" && site == "":
 				j, err := link.ParseJoin(args[0])
 				if err != nil {
-					return err
+					return asUsage(err)
 				}
 				r.Join = &j
 			case len(args) == 1:
 				return usage(cmd, "a join string and --hub, --ca or --site exclude each other")
 			case hub == "" || site == "":
 				return usage(cmd, "give a join string, or --hub and --site")
+			}
+			if hub != "" {
+				if _, err := link.ParseURL(hub, p.config.Insecure); err != nil {
+					return asUsage(err)
+				}
 			}
 			if ca != "" {
 				pem, err := os.ReadFile(ca)
@@ -67,7 +72,7 @@ Exit codes: 0 the hub welcomed this device; 3 it refused, and nothing was saved;
 	return cmd
 }
 
-// joinSite joins in this process, or has a running agent do it.
+// joinSite joins in this process. A running agent has the directory to itself.
 func (p *program) joinSite(cmd *cobra.Command, r agentd.JoinRequest) error {
 	if c, err := client.Open(p.config.Data); err == nil {
 		if _, err := c.Status(cmd.Context()); err == nil {

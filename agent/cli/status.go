@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -74,13 +73,7 @@ func (p *program) printStatus(st *api.Status, running bool) error {
 			site += " (" + st.Site.Code + ")"
 		}
 	}
-	link := string(st.Link)
-	if running {
-		link += " since " + when(st.Since.Time)
-	} else {
-		link = "the agent is not running; start it with sitesync-agent run"
-	}
-	fmt.Fprintf(t, "Site\t%s\nHub\t%s\nLink\t%s\n", site, orDash(st.Hub), link)
+	fmt.Fprintf(t, "Site\t%s\nHub\t%s\nLink\t%s\n", site, orDash(st.Hub), linkWords(st, running))
 	fmt.Fprintf(t, "Waiting\t%s\nLast sync\t%s\nHardware ID\t%s\n", waiting(st.Backlog), lastSync(st.LastSync), st.HardwareID.Grouped())
 	if st.ClockSkewMs > 60_000 || st.ClockSkewMs < -60_000 {
 		fmt.Fprintf(t, "Clock\t%s off the hub's\n", (time.Duration(st.ClockSkewMs) * time.Millisecond).Round(time.Second))
@@ -103,6 +96,24 @@ func (p *program) printStatus(st *api.Status, running bool) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Code, s.Phase, yes(s.Writable), s.Queued, loaded(s), s.Epoch)
 	}
 	return t.Flush()
+}
+
+const turnOn = "turn it on with sitesync-agent enable"
+
+func linkWords(st *api.Status, running bool) string {
+	off := st.Link == sitesync.LinkDisabled
+	switch since := when(st.Since.Time); {
+	case !running && off:
+		return "the agent is not running, and syncing is off; " + turnOn
+	case !running:
+		return "the agent is not running; start it with sitesync-agent run"
+	case off:
+		return "syncing is off since " + since + "; " + turnOn
+	case st.Link == sitesync.LinkUnjoined:
+		return "no site to connect for"
+	default:
+		return string(st.Link) + " since " + since
+	}
 }
 
 func loaded(s api.Store) string {
@@ -144,136 +155,4 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-func (p *program) check() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Check the connection to the hub, step by step",
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := client.Open(p.config.Data)
-			if err != nil {
-				return err
-			}
-			steps, err := c.Check(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if p.json {
-				if err := p.printJSON(map[string]any{"steps": steps}); err != nil {
-					return err
-				}
-			} else if err := p.printSteps(steps); err != nil {
-				return err
-			}
-			return failure(steps)
-		},
-	}
-	p.jsonFlag(cmd)
-	return cmd
-}
-
-// stepWords names the steps for a person.
-var stepWords = map[string]string{
-	"resolve": "hub's name found", "connect": "port reached", "tls": "hub is the right one (TLS)", "websocket": "web gateway passed",
-	"login": "name and password", "hardware": "hardware ID", "round_trip": "round trip through the hub",
-}
-
-func (p *program) printSteps(steps []api.Step) error {
-	t := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	for _, s := range steps {
-		words, result := stepWords[s.Step], "ok"
-		if words == "" {
-			words = s.Step
-		}
-		if !s.OK {
-			result = "FAILED"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%d ms\n", words, result, s.Ms)
-	}
-	return t.Flush()
-}
-
-// failure makes the step that failed the command's error.
-func failure(steps []api.Step) error {
-	for _, s := range steps {
-		if s.OK || s.Problem == nil {
-			continue
-		}
-		code := sitesync.CodeRefused
-		if s.Problem.Code == sitesync.ProblemUnreachable || s.Problem.Code == sitesync.ProblemTLS {
-			code = sitesync.CodeUnreachable
-		}
-		return sitesync.Errorf(code, s.Problem.Next, "%s", strings.TrimSuffix(s.Problem.Message, "."))
-	}
-	return nil
-}
-
-func (p *program) sync() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "sync",
-		Short: "Sync now",
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := client.Open(p.config.Data)
-			if err != nil {
-				return err
-			}
-			st, err := c.Sync(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if p.json {
-				return p.printJSON(st)
-			}
-			fmt.Fprintf(p.out, "Syncing; %s.\n", waiting(st.Backlog))
-			return nil
-		},
-	}
-	p.jsonFlag(cmd)
-	return cmd
-}
-
-func (p *program) enable(on bool) *cobra.Command {
-	use, short, said := "enable", "Turn syncing on", "Syncing is on."
-	if !on {
-		use, short, said = "disable", "Turn syncing off; work on this device goes on", "Syncing is off. What is written here waits until it is enabled again."
-	}
-	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.setEnabled(cmd.Context(), on); err != nil {
-				return err
-			}
-			if p.json {
-				return p.printJSON(map[string]bool{"enabled": on})
-			}
-			fmt.Fprintln(p.out, said)
-			return nil
-		},
-	}
-	p.jsonFlag(cmd)
-	return cmd
-}
-
-func (p *program) setEnabled(ctx context.Context, on bool) error {
-	c, err := client.Open(p.config.Data)
-	if err == nil {
-		set := c.Disable
-		if on {
-			set = c.Enable
-		}
-		_, err = set(ctx)
-	}
-	if !errors.Is(err, client.ErrNotRunning) {
-		return err
-	}
-	a, err := p.open()
-	if err != nil {
-		return err
-	}
-	return errors.Join(a.Engine().Enable(on), a.Close())
 }

@@ -50,7 +50,7 @@ func (t tokenFiles) CreateToken(_ context.Context, name string, role api.Role) (
 func (t tokenFiles) RevokeToken(_ context.Context, name string) error { return t.files.Revoke(name) }
 
 func (p *program) token() *cobra.Command {
-	group := &cobra.Command{Use: "token", Short: "Tokens with which applications use the local API"}
+	group := &cobra.Command{Use: "token", Short: "Tokens with which applications use the local API", RunE: help}
 	var role string
 	create := &cobra.Command{
 		Use:   "create NAME",
@@ -119,7 +119,7 @@ func (p *program) printTokens(list []api.Token) error {
 	for _, token := range list {
 		used := "never"
 		if token.LastUsed != nil {
-			used = when(token.LastUsed.Time)
+			used = token.LastUsed.Local().Format("2006-01-02 15h MST") // no more is kept than the hour
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", token.Name, token.Role, when(token.Created.Time), used)
 	}

@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"errors"
 	"reflect"
 	"time"
 
@@ -68,9 +69,12 @@ func (d *DB) edit(ids []sitesync.StoreID, fn func(*Store)) error {
 
 // editSome changes as many of the stores as one transaction takes.
 func (d *DB) editSome(tx *kv.Tx, ids []sitesync.StoreID, fn func(*Store)) (changed []*Store, done int, err error) {
+	if d.clearing.Load() {
+		return nil, 0, errors.New("localdb: stores cannot be assigned while everything is cleared")
+	}
 	room, _ := d.kv.Limit()
 	for _, id := range ids {
-		s, ok, err := d.storeIn(tx, id)
+		s, ok, err := readStore(tx, id)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -104,7 +104,9 @@ func compareChain(tx *kv.Tx, store sitesync.StoreID, o *Outbox, settled uint64, 
 // hub put into quarantine is remembered and replaced by the hub's record,
 // unless a later local change of it exists. It is the only thing that trims an
 // outbox. A receipt whose chain is not the agent's own changes nothing and is
-// answered with Differs; an older one than is confirmed with Agrees.
+// answered with Differs. One that tells nothing new is answered with Agrees,
+// but a Gap behind what was confirmed with HubBehind: to send on from there
+// would never end.
 func (d *DB) Settle(store sitesync.StoreID, r *wire.Receipt) (Verdict, error) {
 	for {
 		verdict, more, err := d.settleSome(store, r)
@@ -119,26 +121,41 @@ func (d *DB) settleSome(store sitesync.StoreID, r *wire.Receipt) (verdict Verdic
 	bytes, entries := d.kv.Limit()
 	err = d.change(store, func(tx *kv.Tx, s *Store) ([]Event, error) {
 		o := s.outbox(r.Epoch)
-		if o == nil || r.Settled <= o.Confirmed {
-			verdict = Agrees // nothing new
-			return nil, nil
-		}
-		if verdict, err = compareChain(tx, store, o, r.Settled, r.Chain); err != nil || verdict != Agrees {
+		if verdict, err = judge(tx, store, o, r); err != nil {
 			return nil, err
 		}
+		if verdict != Agrees || o == nil || r.Settled <= o.Confirmed || r.After > o.Confirmed {
+			return nil, errUnchanged
+		}
 		t := trimming{batch: batch{tx: tx, store: s, hasher: sitesync.NewHasher()}, outbox: o, receipt: r,
-			room: bytes / 2, keys: entries / 4}
+			room: bytes / 2, keys: entries - storeKeys}
 		if err := t.run(); err != nil {
 			return nil, err
 		}
 		more = o.Confirmed < r.Settled
+		t.events = append(t.events, Event{Kind: EventQueue})
 		if s.Blocked != nil && s.Blocked.Code == sitesync.ProblemBadFrame {
 			s.Blocked = nil
+			t.events = append(t.events, Event{Kind: EventPhase})
 		}
-		s.dropEmptyPast()
-		return append(t.events, Event{Kind: EventQueue}), nil
+		s.endPast()
+		return t.events, nil
 	})
 	return verdict, more, err
+}
+
+// judge compares a receipt with the queue it is about, nil when that is over.
+// What is quarantined has to be told from the first change that is not
+// confirmed; a receipt that begins later is left to its repetition.
+func judge(tx *kv.Tx, store sitesync.StoreID, o *Outbox, r *wire.Receipt) (Verdict, error) {
+	switch {
+	case o == nil:
+		return Agrees, nil
+	case r.Settled < o.Confirmed && r.Outcome != wire.Gap:
+		return Agrees, nil // an older one, on its way for long
+	default:
+		return compareChain(tx, store, o, r.Settled, r.Chain)
+	}
 }
 
 // trimming takes settled entries out of a queue.
@@ -169,11 +186,12 @@ func (t *trimming) run() error {
 		t.tx.Delete(outboxKey(s.ID, o.Epoch, n))
 		t.room -= 64
 		t.keys--
+		changed := wire.Key{Table: e.change.Table, ID: e.change.ID}
 		switch refusal := refused[n]; {
 		case refusal != nil:
-			err = t.refuse(n, e.change.Op, refusal)
+			err = t.refuse(n, e.change.Op, changed, refusal)
 		case e.change.Op == sitesync.OpDelete:
-			err = t.bury(n, wire.Key{Table: e.change.Table, ID: e.change.ID})
+			err = t.bury(n, changed)
 		}
 		o.Confirmed, o.ConfirmedChain = n, e.chain
 		return true, err
@@ -185,17 +203,17 @@ func (t *trimming) bury(n uint64, key wire.Key) error {
 	r, live, err := t.record(key)
 	if err == nil && !live && r.epoch == t.outbox.Epoch && r.n == n {
 		t.tx.Delete(recordKey(t.store.ID, key))
+		t.room -= 512
 		t.keys--
 	}
 	return err
 }
 
 // refuse remembers a quarantined change and takes over the hub's record.
-func (t *trimming) refuse(n uint64, op sitesync.Op, q *wire.Refusal) error {
-	key := wire.Key{Table: q.Table, ID: q.ID}
+func (t *trimming) refuse(n uint64, op sitesync.Op, key wire.Key, q *wire.Refusal) error {
 	t.tx.Set(refusedKey(t.store.ID, t.outbox.Epoch, n), refused{Op: op, Reason: q.Reason, Key: key}.bytes())
 	t.store.Refused++
-	t.room -= int64(len(q.Data)) + 256
+	t.room -= int64(len(q.Data)) + 1024
 	t.keys -= 3
 	now, live, err := t.record(key)
 	if err != nil || now.epoch != t.outbox.Epoch || now.n != n {

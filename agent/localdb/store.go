@@ -23,10 +23,10 @@ type Store struct {
 	Epoch    sitesync.Epoch    `json:"epoch"`
 	Phase    sitesync.Phase    `json:"phase"`
 	Handover uint64            `json:"handover,omitempty"`
-	To       string            `json:"to,omitempty"`   // site that gets it, of draining and released
-	Since    sitesync.Time     `json:"since"`          // when Phase began, by this device's clock
-	Loaded   sitesync.Epoch    `json:"loaded"`         // the epoch the hub confirmed it may write in
-	Outbox   Outbox            `json:"outbox"`         // of Epoch
+	To       string            `json:"to,omitempty"`    // site that gets it, of draining and released
+	Since    sitesync.Time     `json:"since"`           // when Phase began, by this device's clock
+	Loaded   sitesync.Epoch    `json:"loaded"`          // the epoch the hub confirmed it may write in
+	Outbox   Outbox            `json:"outbox"`          // of Epoch
 	Past     []Outbox          `json:"past,omitempty"`  // of former epochs, while something waits there
 	Ended    []Outbox          `json:"ended,omitempty"` // of former epochs, with nothing left to send; for receipts
 	Cursor   wire.Cursor       `json:"cursor"`

@@ -34,14 +34,27 @@ const (
 	Deleted   Result = 4
 )
 
+const (
+	// storeRoom is kept in every transaction for the store itself, whose JSON
+	// has at most some twelve thousand bytes.
+	storeRoom = 16 << 10
+	// storeKeys is the same of the number of keys, with the last step of a loop
+	// that looks at it.
+	storeKeys = 8
+	// changeCost is what a change costs besides twice its size: it is written
+	// as a record and as an outbox entry, each with a key, numbers and hashes.
+	changeCost = 88
+	// mostWrites trades small changes against large ones in one transaction.
+	mostWrites = 600
+)
+
 // WriteLimit is how much one call of Write takes at most: bytes of changes (as
 // Change.Size counts) and their number. A single record within
-// sitesync.MaxRecord always fits.
+// sitesync.MaxRecord always fits, since large values are kept apart and count
+// little.
 func (d *DB) WriteLimit() (bytes, changes int) {
-	limit, entries := d.kv.Limit()
-	// Each change is written twice, as record and as outbox entry. Large values
-	// count little against the limit, so a large record alone is no problem.
-	return int(limit)/2 - 64<<10, min(int(entries)/2-8, 2000)
+	limit, _ := d.kv.Limit()
+	return (int(limit) - storeRoom - mostWrites*changeCost) / 2, mostWrites
 }
 
 // Write makes changes to one store, all or none. When it returns nil they are
@@ -71,6 +84,9 @@ func (d *DB) Write(store sitesync.StoreID, writes []Write) ([]Written, error) {
 				return nil, atPlace(err, i, len(writes))
 			}
 			out = append(out, written)
+		}
+		if len(b.events) == 0 {
+			return nil, errUnchanged
 		}
 		return b.events, nil
 	})

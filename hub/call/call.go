@@ -3,9 +3,11 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,30 +17,24 @@ import (
 	"sitesync/shared/topic"
 )
 
-// Options say where the hub is and who calls.
-type Options struct {
-	URL      string
-	Trust    link.Trust
-	Insecure bool   // plain mqtt:// beyond loopback
-	User     string // with its kind: user/NAME or token/NAME
-	Secret   string
-}
-
-// Client is a connection of one caller. Calls may run at the same time.
+// Client is a connection of one user or token. Calls may run at the same time.
 type Client struct {
 	session *link.Session
-	user    string // bare
+	name    string // of the user or token, bare
 
 	mu      sync.Mutex
 	waiting map[string]chan []byte // by the command's ID
 }
 
-// Dial connects. Errors: refused, unreachable, invalid (the URL).
-func Dial(ctx context.Context, o Options) (*Client, error) {
-	_, name, _ := strings.Cut(o.User, "/")
-	c := &Client{user: name, waiting: map[string]chan []byte{}}
-	session, err := link.Dial(ctx, link.Config{URL: o.URL, Trust: o.Trust, Insecure: o.Insecure, ClientID: "cli-" + rand.Text(),
-		Username: o.User, Password: []byte(o.Secret), OnMessage: c.take})
+// Dial connects. The configuration says where to and as whom: Username is
+// user/NAME or token/NAME; the client ID is made up where there is none. Errors:
+// those of link.Dial.
+func Dial(ctx context.Context, config link.Config) (*Client, error) {
+	_, name, _ := strings.Cut(config.Username, "/")
+	c := &Client{name: name, waiting: map[string]chan []byte{}}
+	config.ClientID = cmp.Or(config.ClientID, "cli-"+rand.Text())
+	config.OnMessage = c.take
+	session, err := link.Dial(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -64,18 +60,14 @@ func (c *Client) take(name string, payload []byte) {
 	}
 }
 
-// Call carries a command out and gives its result. args is marshalled to JSON;
-// nil sends none. Errors: those of the command, timeout, unreachable.
-func (c *Client) Call(ctx context.Context, command string, args any) (json.RawMessage, error) {
-	id := rand.Text()
-	request := map[string]any{"id": id}
-	if args != nil {
-		request["args"] = args
-	}
-	payload, err := json.Marshal(request)
-	if err != nil {
-		return nil, err
-	}
+// NewID makes an ID for a command.
+func NewID() string { return "cli-" + rand.Text()[:16] }
+
+// Call carries a command out and gives its result. args is a JSON object. The
+// same ID again does not carry it out twice. Errors: those of the command;
+// unreachable; ctx's own, when it ended first and the command may have been
+// carried out or not.
+func (c *Client) Call(ctx context.Context, id, command string, args []byte) (json.RawMessage, error) {
 	answer := make(chan []byte, 1)
 	c.mu.Lock()
 	c.waiting[id] = answer
@@ -85,7 +77,8 @@ func (c *Client) Call(ctx context.Context, command string, args any) (json.RawMe
 		delete(c.waiting, id)
 		c.mu.Unlock()
 	}()
-	if err := c.session.Publish(ctx, topic.Topic{Kind: topic.Admin, Name: command}.String(), payload); err != nil {
+	request := fmt.Appendf(nil, `{"id":%q,"args":%s}`, id, args)
+	if err := c.session.Publish(ctx, topic.Topic{Kind: topic.Admin, Name: command}.String(), request); err != nil {
 		return nil, err
 	}
 	select {
@@ -94,10 +87,24 @@ func (c *Client) Call(ctx context.Context, command string, args any) (json.RawMe
 	case <-c.session.Done():
 		return nil, c.session.Err()
 	case <-ctx.Done():
-		return nil, sitesync.Errorf(sitesync.CodeTimeout, "try again; the command may have been carried out", "the hub did not answer %s in time", command)
+		return nil, ctx.Err()
 	}
 }
 
+// Do is Call with an ID of its own and Go values.
+func (c *Client) Do(ctx context.Context, command string, args, into any) error {
+	text, err := json.Marshal(args)
+	if err != nil {
+		return err
+	}
+	answer, err := c.Call(ctx, NewID(), command, text)
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(answer, into)
+}
+
+// result takes the result, or the hub's error, out of an answer.
 func result(payload []byte) (json.RawMessage, error) {
 	var answer struct {
 		OK     bool            `json:"ok"`
@@ -105,10 +112,17 @@ func result(payload []byte) (json.RawMessage, error) {
 		Error  *sitesync.Error `json:"error"`
 	}
 	if err := json.Unmarshal(payload, &answer); err != nil {
-		return nil, fmt.Errorf("the hub's answer cannot be read: %w", err)
+		return nil, unreadable(err)
 	}
-	if answer.OK || answer.Error == nil {
+	switch {
+	case answer.OK && answer.Result != nil:
 		return answer.Result, nil
+	case answer.Error != nil:
+		return nil, answer.Error
 	}
-	return nil, answer.Error
+	return nil, unreadable(errors.New("neither result nor error"))
+}
+
+func unreadable(err error) error {
+	return sitesync.Errorf(sitesync.CodeInternal, "compare the versions of this program and the hub", "the hub's answer cannot be read: %w", err)
 }

@@ -83,7 +83,7 @@ func run(cmd *cobra.Command, row *admin.Command, in *arguments, to *remote, args
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	if isList(row) {
 		return list(cmd.Context(), c, row, given, view)
 	}
@@ -110,14 +110,14 @@ in them does not show in the list of processes.
 			if len(args) < 1 || len(args) > 2 {
 				return usageError(cmd, "call takes a command and its arguments")
 			}
-			return call(cmd, to, args[0], append(args[1:], "{}")[0])
+			return callCommand(cmd, to, args[0], append(args[1:], "{}")[0])
 		},
 	}
 	to.flags(cmd.Flags(), outputJSON)
 	return cmd
 }
 
-func call(cmd *cobra.Command, to *remote, name, text string) error {
+func callCommand(cmd *cobra.Command, to *remote, name, text string) error {
 	if sitesync.CheckCommandID(name) != nil { // it becomes a level of a topic
 		return usageError(cmd, "%q cannot be the name of a command", name)
 	}
@@ -143,7 +143,7 @@ func call(cmd *cobra.Command, to *remote, name, text string) error {
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	row, known := admin.Lookup(name)
 	result, err := c.do(cmd.Context(), name, args, !known || row.Right == admin.Edits)
 	if err != nil {

@@ -2,29 +2,19 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
-	"sitesync/shared/link"
+	"sitesync/hub/call"
 	"sitesync/shared/sitesync"
-	"sitesync/shared/topic"
 )
 
-// client is a session with a hub, as a person or script.
+// client is a session with a hub, for a person at the command line.
 type client struct {
-	session *link.Session
-	name    string
+	*call.Client
 	id      string // of the first command; "" makes one up
 	timeout time.Duration
-	answers chan message
-}
-
-type message struct {
-	topic   string
-	payload []byte
 }
 
 // dial opens the session. Errors: usage, invalid, refused, unreachable.
@@ -33,18 +23,9 @@ func (r *remote) dial(ctx context.Context, t *terminal) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{name: r.user, id: r.id, timeout: r.timeout, answers: make(chan message, 16)}
-	config.OnMessage = func(topicName string, payload []byte) {
-		select {
-		case c.answers <- message{topicName, payload}:
-		default: // one answer is waited for at a time
-		}
-	}
-	c.session, err = link.Dial(ctx, config)
-	return c, unreached(err)
+	c, err := call.Dial(ctx, config)
+	return &client{Client: c, id: r.id, timeout: r.timeout}, unreached(err)
 }
-
-func (c *client) close() { c.session.Close() }
 
 // unreached says of a failed connection what a person at the command line can
 // do. The link's own advice is for a device, which tries again by itself.
@@ -76,34 +57,17 @@ func interrupted() error {
 func (c *client) do(ctx context.Context, command string, args []byte, edits bool) (json.RawMessage, error) {
 	id := c.id
 	if c.id = ""; id == "" {
-		id = "cli-" + rand.Text()[:16]
+		id = call.NewID()
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	reply := topic.Topic{Kind: topic.Reply, Name: c.name, ID: id}.String()
-	if err := c.session.Subscribe(ctx, reply); err != nil {
-		return nil, c.failed(ctx, err, "")
-	}
-	request := fmt.Appendf(nil, `{"id":%q,"args":%s}`, id, args)
-	err := c.session.Publish(ctx, topic.Topic{Kind: topic.Admin, Name: command}.String(), request)
-	if err != nil && sitesync.CodeOf(err) == sitesync.CodeTooLarge {
-		return nil, err
+	answer, err := c.Call(ctx, id, command, args)
+	if err == nil {
+		return answer, nil
 	}
 	hint := "try again"
 	if edits {
 		hint = "give the command again with --id " + id + ": if it was carried out, it is not done twice"
-	}
-	for err == nil {
-		select {
-		case m := <-c.answers:
-			if m.topic == reply {
-				return result(m.payload)
-			}
-		case <-c.session.Done():
-			err = c.session.Err()
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
 	}
 	return nil, c.failed(ctx, err, hint)
 }
@@ -119,25 +83,6 @@ func (c *client) failed(ctx context.Context, err error, hint string) error {
 		return sitesync.Errorf(sitesync.CodeUnreachable, hint, "the connection was lost before the answer came")
 	}
 	return err
-}
-
-// result takes the result, or the hub's error, out of an answer.
-func result(payload []byte) (json.RawMessage, error) {
-	var answer struct {
-		OK     bool            `json:"ok"`
-		Result json.RawMessage `json:"result"`
-		Error  *sitesync.Error `json:"error"`
-	}
-	if err := json.Unmarshal(payload, &answer); err != nil {
-		return nil, unreadable(err)
-	}
-	switch {
-	case answer.OK && answer.Result != nil:
-		return answer.Result, nil
-	case answer.Error != nil:
-		return nil, answer.Error
-	}
-	return nil, unreadable(errors.New("neither result nor error"))
 }
 
 func unreadable(err error) error {

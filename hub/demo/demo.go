@@ -19,6 +19,7 @@ import (
 	"sitesync/agent/agentd"
 	"sitesync/hub/call"
 	"sitesync/hub/hubd"
+	"sitesync/shared/link"
 	"sitesync/shared/sample"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/version"
@@ -114,7 +115,7 @@ func (d *demo) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if d.admin, err = call.Dial(ctx, call.Options{URL: "mqtt://" + d.hub.Addresses().MQTT, User: "user/admin", Secret: adminPassword}); err != nil {
+	if d.admin, err = call.Dial(ctx, link.Config{URL: "mqtt://" + d.hub.Addresses().MQTT, Username: "user/admin", Password: []byte(adminPassword)}); err != nil {
 		return err
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -170,14 +171,10 @@ func (d *demo) agentConfig(name, kind string) (agentd.Config, error) {
 func (d *demo) command(ctx context.Context, name string, args map[string]any, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	answer, err := d.admin.Call(ctx, name, args)
-	if err != nil {
+	if err := d.admin.Do(ctx, name, args, result); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if result == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, result)
+	return nil
 }
 
 // close ends the agents, then the hub.

@@ -54,9 +54,8 @@ type result struct {
 // none. Nothing is kept when dry.
 func (r *Registry) perform(a Actor, password *chosen, dry bool, fn func(e *edit) error) (result, error) {
 	var done result
-	var last *edit
 	err := r.try(dry, func(e *edit) error {
-		e.actor, last = a, e
+		e.actor, e.answers = a, true
 		rec, known, err := e.replayed(a, password)
 		if err != nil {
 			return err
@@ -75,11 +74,6 @@ func (r *Registry) perform(a Actor, password *chosen, dry bool, fn func(e *edit)
 		done = e.done
 		return e.remember(a, e.done)
 	})
-	if err == nil && last.still {
-		// What the command found done already may have been committed a moment
-		// ago. The answer is read from the index, which must know it.
-		err = r.backend.Commit(Commit{})
-	}
 	return done, err
 }
 

@@ -19,9 +19,9 @@ type edit struct {
 	read  map[string][]byte // nil: there was none
 	write map[string][]byte // nil: to be deleted
 	keys  []string          // of write, in order
-	still bool              // the commit had nothing to write
 
 	// Of commands only (perform).
+	answers bool // the index is read for an answer: it must know all that the edit read
 	actor   Actor
 	sites   map[siteID]*siteChange
 	touched []siteID // keys of sites, in order
@@ -55,8 +55,14 @@ func (r *Registry) try(dry bool, fn func(e *edit) error) error {
 			write: make(map[string][]byte),
 		}
 		err := fn(e)
-		if err == nil && !dry {
+		switch {
+		case err == nil && !dry:
 			err = e.commit()
+		case sitesync.AsError(err) != nil:
+			// A refusal may rest on reads with a commit between them.
+			if unsure := e.confirm(); unsure != nil {
+				err = unsure
+			}
 		}
 		if !errors.Is(err, ErrConflict) {
 			return err
@@ -74,9 +80,17 @@ func (e *edit) commit() error {
 		}
 		c.Write = append(c.Write, Item{Key: key, Value: e.write[key]})
 	}
-	if e.still = len(c.Write) == 0; e.still {
+	if len(c.Write) == 0 && !e.answers {
 		return nil
 	}
+	return e.send(c)
+}
+
+// confirm makes sure that what was read is true together, and that the index
+// knows it.
+func (e *edit) confirm() error { return e.send(Commit{}) }
+
+func (e *edit) send(c Commit) error {
 	for key, value := range e.read {
 		c.If = append(c.If, Item{Key: key, Value: value})
 	}

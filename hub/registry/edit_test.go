@@ -179,3 +179,28 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// TestARefusalRestsOnOneMoment lets another commit come between the reads of
+// an edit that is refused: by what it reads after, but not before.
+func TestARefusalRestsOnOneMoment(t *testing.T) {
+	b := newMemory()
+	r := openOn(t, b, cheap)
+	runs := 0
+	err := r.edit(func(e *edit) error {
+		runs++
+		if _, known, err := get[nameRecord](e, "R/name/first"); err != nil || known {
+			return err
+		}
+		if runs == 1 {
+			b.values["R/name/first"] = []byte(`{"format":1,"site":7}`)
+			b.values["R/name/second"] = []byte(`{"format":1,"site":7}`)
+		}
+		if _, known, err := get[nameRecord](e, "R/name/second"); err != nil || !known {
+			return err
+		}
+		return e.nameTaken("second", sitesync.CentralSite)
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("%v after %d runs", err, runs)
+	}
+}

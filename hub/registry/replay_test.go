@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"sync"
 	"testing"
@@ -76,27 +77,29 @@ func TestRepeatedCommandIsCarriedOutOnce(t *testing.T) {
 	}
 }
 
-func TestSameCommandTwiceAtOnce(t *testing.T) {
+func TestSameCommandAtOnce(t *testing.T) {
 	r := openTest(t)
-	move := command("store.create", "c1", "{}")
-	var results [6]StoreResult
-	var wg sync.WaitGroup
-	for i := range results {
-		wg.Go(func() {
-			var err error
-			if results[i], err = r.CreateStore(move, NewStore{Code: "N1"}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for _, res := range results {
-		if !reflect.DeepEqual(res, results[0]) {
-			t.Errorf("%+v and %+v", res, results[0])
+	for round := range 40 {
+		create := command("store.create", fmt.Sprint("c", round), "{}")
+		var results [6]StoreResult
+		var wg sync.WaitGroup
+		for i := range results {
+			wg.Go(func() {
+				var err error
+				if results[i], err = r.CreateStore(create, NewStore{Code: fmt.Sprint("N", round)}); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-	}
-	if stores, _ := r.Stores(nil, 0, 0); len(stores) != 1 {
-		t.Errorf("%d stores", len(stores))
+		wg.Wait()
+		for _, res := range results {
+			if !reflect.DeepEqual(res, results[0]) {
+				t.Errorf("%+v and %+v", res, results[0])
+			}
+		}
+		if stores, _ := r.Stores(nil, 0, 0); len(stores) != round+1 {
+			t.Fatalf("%d stores", len(stores))
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package rig
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"time"
@@ -60,15 +59,11 @@ func (h *Hub) Call(command string, args map[string]any, result any) error {
 	defer cancel()
 	var err error
 	if h.admin == nil {
-		if h.admin, err = call.Dial(ctx, call.Options{URL: "mqtt://" + h.Addresses.MQTT, User: "user/admin", Secret: AdminPassword}); err != nil {
+		if h.admin, err = call.Dial(ctx, link.Config{URL: "mqtt://" + h.Addresses.MQTT, Username: "user/admin", Password: []byte(AdminPassword)}); err != nil {
 			return err
 		}
 	}
-	answer, err := h.admin.Call(ctx, command, args)
-	if err != nil || result == nil {
-		return err
-	}
-	return json.Unmarshal(answer, result)
+	return h.admin.Do(ctx, command, args, result)
 }
 
 // Register makes a site with stores that are given to it, and gives what a

@@ -1,14 +1,11 @@
 package kv
 
-import (
-	"github.com/dgraph-io/badger/v4"
-)
+import "github.com/dgraph-io/badger/v4"
 
 // write is the last thing that happened to a key.
 type write struct {
 	key, value []byte
 	deleted    bool
-	cost       cost
 }
 
 // batch collects writes, one for each key, and knows what they cost.
@@ -17,24 +14,30 @@ type batch struct {
 	cost   cost
 }
 
-func (b *batch) put(w write) {
+func (b *batch) put(limit bound, w write) {
 	if b.writes == nil {
 		b.writes = make(map[string]write)
 	}
-	b.cost = b.cost.minus(b.writes[string(w.key)].cost).plus(w.cost)
-	b.writes[string(w.key)] = w
+	b.replace(limit, string(w.key), w)
 }
 
 // add puts all of c into b. It may keep c's map.
-func (b *batch) add(c *batch) {
+func (b *batch) add(limit bound, c batch) {
 	if len(b.writes) == 0 {
-		*b = *c
+		*b = c
 		return
 	}
 	for key, w := range c.writes {
-		b.cost = b.cost.minus(b.writes[key].cost).plus(w.cost)
-		b.writes[key] = w
+		b.replace(limit, key, w)
 	}
+}
+
+func (b *batch) replace(limit bound, key string, w write) {
+	if old, ok := b.writes[key]; ok {
+		b.cost = b.cost.minus(limit.costOf(len(old.key), len(old.value)))
+	}
+	b.cost = b.cost.plus(limit.costOf(len(w.key), len(w.value)))
+	b.writes[key] = w
 }
 
 // cost is what entries take of what badger allows one transaction.
@@ -93,7 +96,8 @@ func (b bound) holds(c cost) bool {
 	return c.bytes <= b.most.bytes && c.entries <= b.most.entries && c.log <= b.most.log
 }
 
-func (b bound) costOf(key, value int64) cost {
+func (b bound) costOf(keyLen, valueLen int) cost {
+	key, value := int64(keyLen), int64(valueLen)
 	if value < b.threshold {
 		return cost{bytes: key + value + entryOverhead, entries: 1}
 	}
@@ -113,5 +117,5 @@ func (db *DB) Limit() (bytes int64, entries int64) {
 // configuration, from 1 MiB in the other. Of such values one Update may hold 8
 // MiB or 64 MiB besides.
 func (db *DB) Cost(key, value int) int64 {
-	return db.bound.costOf(int64(key), int64(value)).bytes
+	return db.bound.costOf(key, value).bytes
 }

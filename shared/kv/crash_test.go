@@ -70,6 +70,7 @@ func childValue(key string, i int) string {
 // What Update has answered is there after a kill -9, whenever it comes, and
 // the directory opens.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	for _, c := range configurations {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

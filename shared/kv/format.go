@@ -48,6 +48,9 @@ func newDirectory(o Options) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("kv: look into %s: %w", o.Dir, err)
 	}
+	// The directory's own name. We may lack the right to open its parent; then
+	// the file system does as it always does.
+	_ = syncDir(filepath.Dir(filepath.Clean(o.Dir)))
 	return writeFormat(o)
 }
 

@@ -30,9 +30,7 @@ func (db *DB) collectGarbage() {
 		case <-db.stop:
 			return
 		case <-db.filled:
-			if err := db.rotate(); err != nil && !errors.Is(err, ErrClosed) {
-				db.log.Warn("memtable was not changed", keyDir, db.dir, keyError, err)
-			}
+			_ = db.rotate() // what hinders it, a full disk or a failed one, is logged where it is noticed
 		case <-tick.C:
 		}
 		if now := db.groups.Load(); now != seen {
@@ -92,7 +90,7 @@ func (db *DB) rotate() error {
 		}
 		var b batch
 		for i := range min(each, left) {
-			b.put(write{key: fmt.Appendf(slices.Clone(key[:size-8]), "%08d", i), deleted: true, cost: entry})
+			b.put(db.bound, write{key: fmt.Appendf(slices.Clone(key[:size-8]), "%08d", i), deleted: true})
 		}
 		if err := db.write(&b); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 // Large values that were overwritten give their room back though the memtable
 // never fills, and those who read meanwhile notice nothing.
 func TestGarbage(t *testing.T) {
+	t.Parallel()
 	db := openSmall(t)
 	const n, size = 8, 400_000
 	value := func(round, i int) string { return strings.Repeat(fmt.Sprintf("%03d/%d ", round, i), size/6) }

@@ -18,6 +18,9 @@
 // in its library ristretto), so the system writes them when it likes: there a
 // loss of power can cost the last minutes, and a crash of the program nothing.
 //
+// Where int has 32 bits, Open refuses a build that would damage its data; see
+// allocator.go.
+//
 // # Failures
 //
 // A full disk is met before it is full: badger writes into sparse
@@ -226,10 +229,14 @@ func openError(o Options, err error) error {
 		"the directory %s is in use by %s", o.Dir, who)
 }
 
-// makePrivate makes a directory that only its owner may enter.
+// makePrivate makes a directory that only its owner may enter, or of one that
+// is there.
 func makePrivate(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	switch err := os.Mkdir(dir, 0o700); {
+	case errors.Is(err, os.ErrExist):
+		return os.Chmod(dir, 0o700)
+	case err != nil:
 		return err
 	}
-	return os.Chmod(dir, 0o700)
+	return syncDir(filepath.Dir(dir))
 }

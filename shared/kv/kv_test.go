@@ -248,3 +248,15 @@ func TestStats(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func FuzzParseFormat(f *testing.F) {
+	for _, text := range []string{"", "sitesync hub 1\n", "sitesync agent 42\n", "sitesync agent 042\n", "sitesync hub 1", "hub 1\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		kind, format, ok := parseFormat(text)
+		if ok && (format < 1 || text != fmt.Sprintf("sitesync %s %d\n", kind, format)) {
+			t.Errorf("%q: %q %d", text, kind, format)
+		}
+	})
+}

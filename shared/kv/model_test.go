@@ -96,6 +96,7 @@ func (s step) apply(tx *Tx, own, began model) error {
 var errRollback = errors.New("rolled back")
 
 func TestModel(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {

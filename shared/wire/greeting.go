@@ -168,6 +168,9 @@ func (r *reader) assignment(m *Assignment, p *wirepb.Assignment) {
 			r.fail("a store with %d tags", len(s.Tags))
 			return
 		}
+		if s.Epoch == 0 {
+			r.fail("store %d is in no epoch", s.Store)
+		}
 		m.Stores = append(m.Stores, AssignedStore{Store: sitesync.StoreID(s.Store), Code: s.Code, Name: s.Name, Tags: s.Tags,
 			Epoch: sitesync.Epoch(s.Epoch), Phase: sitesync.Phase(r.enum(int32(s.Phase), wirepb.Phase_name, "phase")),
 			Handover: s.Handover, Replica: r.fixed(s.Replica, "replica"), Settled: s.Settled, Chain: r.fixed(s.Chain, "chain"),

@@ -101,7 +101,7 @@ func TestFields(t *testing.T) {
 	replica := field(3, bytes.Repeat([]byte{1}, 16))
 	hello := join(number(2, 1), replica, field(5, []byte("mobile")))
 	push := number(2, 1)
-	assignment := join(number(3, 1), field(4, join(number(6, 1))))
+	assignment := join(number(3, 1), field(4, join(number(5, 1), number(6, 1))))
 	welcome := func(hub int, limits bool) []byte {
 		b := join(number(3, 1), number(4, 1), field(8, bytes.Repeat([]byte{1}, hub)), field(12, number(3, 1)))
 		if limits {
@@ -139,9 +139,10 @@ func TestFields(t *testing.T) {
 		{"refused welcome for a negative reason", &Welcome{}, number(1, 1<<64-1), "unknown refusal -1"},
 
 		{"assignment", &Assignment{}, assignment, ""},
-		{"assignment of no phase", &Assignment{}, join(number(3, 1), field(4, nil)), "unknown phase 0"},
-		{"assignment of phase 5", &Assignment{}, join(number(3, 1), field(4, number(6, 5))), "unknown phase 5"},
-		{"assignment of phase 257, which is 1 in a byte", &Assignment{}, join(number(3, 1), field(4, number(6, 257))), "unknown phase 257"},
+		{"assignment of no phase", &Assignment{}, join(number(3, 1), field(4, number(5, 1))), "unknown phase 0"},
+		{"assignment of no epoch", &Assignment{}, join(number(3, 1), field(4, number(6, 1))), "in no epoch"},
+		{"assignment of phase 5", &Assignment{}, join(number(3, 1), field(4, join(number(5, 1), number(6, 5)))), "unknown phase 5"},
+		{"assignment of phase 257, which is 1 in a byte", &Assignment{}, join(number(3, 1), field(4, join(number(5, 1), number(6, 257)))), "unknown phase 257"},
 		{"assignment with a short pin", &Assignment{}, join(assignment, field(7, make([]byte, 31))), "31 bytes, not 32"},
 		{"assignment with 33 tags", &Assignment{}, join(number(3, 1), field(4, join(number(6, 1), bytes.Repeat(field(4, nil), 33)))), "33 tags"},
 

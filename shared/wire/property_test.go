@@ -87,7 +87,7 @@ func drawAssignment(t *rapid.T) Assignment {
 		Stores: drawList(t, "stores", func(t *rapid.T) AssignedStore {
 			return AssignedStore{Store: sitesync.StoreID(drawNumber(t, "store")), Code: drawText(t, "code", 40), Name: drawText(t, "name", 40),
 				Tags:  drawList(t, "tags", func(t *rapid.T) string { return drawText(t, "tag", 20) }),
-				Epoch: drawEpoch(t), Phase: sitesync.Phase(rapid.IntRange(1, 4).Draw(t, "phase")), Handover: drawNumber(t, "handover"),
+				Epoch: drawEpoch(t) | 1, Phase: sitesync.Phase(rapid.IntRange(1, 4).Draw(t, "phase")), Handover: drawNumber(t, "handover"),
 				Replica: bytes16(t, "replica"), Settled: drawNumber(t, "settled"), Chain: bytes16(t, "chain"), Head: drawCursor(t, "head"),
 				To: drawText(t, "to", 40), Records: drawNumber(t, "records"), Bytes: drawNumber(t, "bytes")}
 		})}

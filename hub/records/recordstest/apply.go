@@ -113,7 +113,7 @@ func applyMany(f *fixture) {
 	for sender := range senders {
 		wg.Go(func() {
 			for from := uint64(1); from <= changes; {
-				b := d.Batch(max(from, 3)-min(2, uint64(sender)), min(from+batch, changes))
+				b := d.Batch(from-min(from-1, uint64(sender)), min(from+batch, changes))
 				res, err := f.Apply(b)
 				if err != nil || res.Outcome != wire.Settled {
 					f.Errorf("changes from %d: %+v, %v", b.First, res, err)
