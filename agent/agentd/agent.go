@@ -78,6 +78,9 @@ func (a *Agent) Run(ctx context.Context, ready func(url string)) error {
 		server.Close()
 		return errors.Join(err, l.Close())
 	}
+	// Once nobody answers there, whoever takes the port next must not be handed
+	// the token of somebody who believes this file.
+	defer os.Remove(a.addressFile())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, l) })
 	group.Go(func() error { return a.engine.Run(ctx) })
@@ -94,8 +97,10 @@ func (a *Agent) writeAddress(address net.Addr, secure bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return url, kv.WriteFileDurable(filepath.Join(a.config.Data, "addresses.json"), append(b, '\n'), 0o644)
+	return url, kv.WriteFileDurable(a.addressFile(), append(b, '\n'), 0o644)
 }
+
+func (a *Agent) addressFile() string { return filepath.Join(a.config.Data, "addresses.json") }
 
 func (c *Config) tls() (*tls.Config, error) {
 	if c.TLSCert == "" && c.TLSKey == "" {

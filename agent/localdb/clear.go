@@ -1,6 +1,8 @@
 package localdb
 
 import (
+	"math"
+
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 )
@@ -13,50 +15,89 @@ var clearingKey = []byte{'c'}
 // replica, of which there is a new one afterwards. It is for a device that
 // changes over to another site; the caller has seen to it that nothing unsent
 // is lost. No session may run.
-func (d *DB) Clear() error {
+func (d *DB) Clear() error { return d.ClearUnless(math.MaxUint64) }
+
+// ClearUnless does as Clear, unless more than the given number of changes
+// waits: one that the application writes while the caller looks is not lost.
+// Errors: unsent.
+func (d *DB) ClearUnless(unsent uint64) error {
+	var place uint64
 	err := d.kv.Update(func(tx *kv.Tx) error {
+		stores, err := readStores(tx)
+		if err != nil {
+			return err
+		}
+		var waits uint64
+		for i := range stores {
+			waits += stores[i].Queued()
+		}
+		if waits > unsent {
+			return sitesync.Errorf(sitesync.CodeUnsent, "let them be sent, or export them", "%d changes have not been sent", waits)
+		}
 		tx.Set(clearingKey, []byte{1})
+		d.clearing.Store(true) // from here on no store takes changes
+		place = d.feed.reserve()
 		return nil
 	})
+	if place != 0 {
+		d.feed.take(place, func() { d.forget(err) })
+	}
 	if err != nil {
 		return err
 	}
 	return d.finishClear()
 }
 
+// forget shows that there are no stores any more, or, where the transaction
+// failed, takes the Clear back.
+func (d *DB) forget(failed error) {
+	if failed != nil {
+		d.clearing.Store(false)
+		return
+	}
+	d.mu.Lock()
+	gone := d.stores
+	d.stores = map[sitesync.StoreID]*Store{}
+	d.mu.Unlock()
+	for id := range gone {
+		d.feed.tell(id, []Event{{Kind: EventPhase}})
+	}
+}
+
+// finishClear removes what is left and ends the Clear.
 func (d *DB) finishClear() error {
-	_, entries := d.kv.Limit()
+	var from []byte
 	for more := true; more; {
-		more = false
-		err := d.kv.Update(func(tx *kv.Tx) error {
-			n := int64(0)
-			return tx.Iterate(kv.Range{KeysOnly: true}, func(key, _ []byte) (bool, error) {
-				if string(key) == string(clearingKey) || string(key) == string(replicaKey) {
-					return true, nil
-				}
-				if n++; n > entries/2 {
-					more = true
-					return false, nil
-				}
-				tx.Delete(append([]byte(nil), key...))
-				return true, nil
-			})
+		err := d.kv.Update(func(tx *kv.Tx) (err error) {
+			from, more, err = d.clearSome(tx, from)
+			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	replica := sitesync.NewReplicaID()
-	err := d.kv.Update(func(tx *kv.Tx) error {
-		tx.Set(replicaKey, replica[:])
-		tx.Delete(clearingKey)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.replica, d.stores = replica, map[sitesync.StoreID]*Store{}
-	return nil
+	d.stores = map[sitesync.StoreID]*Store{} // those of a Clear that the start finishes
+	d.mu.Unlock()
+	return d.renew()
+}
+
+// clearSome deletes the keys from one on, as many as one transaction takes. It
+// gives the key to go on from, so that nobody reads over what is deleted.
+func (d *DB) clearSome(tx *kv.Tx, from []byte) (next []byte, more bool, err error) {
+	bytes, entries := d.kv.Limit()
+	err = tx.Iterate(kv.Range{From: from, KeysOnly: true}, func(key, _ []byte) (bool, error) {
+		if string(key) == string(clearingKey) || string(key) == string(replicaKey) {
+			return true, nil
+		}
+		key = append([]byte(nil), key...)
+		bytes -= d.kv.Cost(len(key), 0)
+		if entries--; bytes < 0 || entries < 0 {
+			next, more = key, true
+			return false, nil
+		}
+		tx.Delete(key)
+		return true, nil
+	})
+	return next, more, err
 }

@@ -130,14 +130,17 @@ func (r *remote) local() (string, link.Trust, error) {
 	if err != nil {
 		return "", link.Trust{}, sitesync.Errorf(sitesync.CodeUsage, "give --hub URL instead", "the addresses of the hub in %s cannot be read: %w", r.data, err)
 	}
-	if url := "mqtt://" + a.MQTT; a.MQTT != "" {
-		if _, err := link.ParseURL(url, r.insecure); err == nil {
-			return url, link.Trust{}, nil
-		}
-	}
+	// TLS first: whoever took the port of a hub that has ended would be handed
+	// the password on a plain connection, but has not the hub's key.
 	url := "mqtts://" + a.MQTTS
-	if a.MQTTS == "" {
+	switch {
+	case a.MQTTS != "":
+	case a.HTTPS != "":
 		url = "wss://" + a.HTTPS
+	case a.MQTT != "":
+		return "mqtt://" + a.MQTT, link.Trust{}, nil
+	default:
+		return "", link.Trust{}, sitesync.Errorf(sitesync.CodeUsage, "start it with one of --mqtts, --https or --mqtt", "the hub in %s listens nowhere", r.data)
 	}
 	ca := cmp.Or(r.ca, a.CA)
 	if r.ca == "" && !filepath.IsAbs(ca) {

@@ -60,7 +60,7 @@ func NewAgent(p Programs, dir, hardware string, args ...string) (*Agent, error) 
 // Command runs another of the agent's commands to its end.
 func (a *Agent) Command(stdin string, args ...string) (output string, code int, err error) {
 	full := append(args, "--data", a.Dir, a.args[0], a.args[1])
-	cmd := exec.Command(a.program, full...)
+	cmd := Command(a.program, full...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -74,7 +74,7 @@ func (a *Agent) Start() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	args := append([]string{"run", "--data", a.Dir, "--api", "127.0.0.1:0"}, a.args...)
-	if a.Process, _, err = Start(ctx, "ready", a.program, args...); err != nil {
+	if a.Process, _, err = Start(ctx, "ready", Command(a.program, args...)); err != nil {
 		return err
 	}
 	var addresses struct{ API string }

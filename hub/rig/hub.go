@@ -47,7 +47,7 @@ func (h *Hub) Start() (err error) {
 	args := append([]string{"serve", "--data", h.Dir, "--mqtt", h.Addresses.MQTT, "--mqtts", h.Addresses.MQTTS,
 		"--http", h.Addresses.HTTP, "--https", h.Addresses.HTTPS}, h.args...)
 	h.admin = nil
-	if h.Process, _, err = Start(ctx, "ready", h.program, args...); err != nil {
+	if h.Process, _, err = Start(ctx, "ready", Command(h.program, args...)); err != nil {
 		return err
 	}
 	return readJSON(filepath.Join(h.Dir, "addresses.json"), &h.Addresses)

@@ -48,9 +48,23 @@ type Process struct {
 	log strings.Builder // standard error
 }
 
-// Start starts a program and waits for its line that begins with ready.
-func Start(ctx context.Context, ready, program string, args ...string) (*Process, string, error) {
-	p := &Process{cmd: exec.Command(program, args...), lines: make(chan string, 100), ended: make(chan struct{})}
+// RaceOptions is a variable of the environment for programs that were built
+// with the race detector: a race ends them at once, so that no test can miss
+// it, and they do not wait for a second when they end.
+const RaceOptions = "GORACE=halt_on_error=1 atexit_sleep_ms=10"
+
+// Command is a program that is about to run.
+func Command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), RaceOptions)
+	return cmd
+}
+
+// Start starts a program and waits for its line that begins with ready. It
+// gives what the program printed until then.
+func Start(ctx context.Context, ready string, cmd *exec.Cmd) (*Process, string, error) {
+	p := &Process{cmd: cmd, lines: make(chan string, 100), ended: make(chan struct{})}
+	program := cmd.Path
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, "", err
@@ -60,11 +74,13 @@ func Start(ctx context.Context, ready, program string, args ...string) (*Process
 		return nil, "", err
 	}
 	go p.read(out)
+	var printed strings.Builder
 	for {
 		select {
 		case line := <-p.lines:
+			printed.WriteString(line + "\n")
 			if strings.HasPrefix(line, ready) {
-				return p, line, nil
+				return p, printed.String(), nil
 			}
 		case <-p.ended:
 			return nil, "", fmt.Errorf("%s ended before it was ready: %w\n%s", filepath.Base(program), p.err, p.Log())

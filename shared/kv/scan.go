@@ -53,7 +53,7 @@ func (tx *Tx) Iterate(r Range, fn func(key, value []byte) (more bool, err error)
 		if err != nil || !more {
 			return err
 		}
-		if order < 0 {
+		if order <= 0 {
 			it.Next()
 		}
 	}
