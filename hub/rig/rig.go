@@ -85,7 +85,7 @@ func Start(ctx context.Context, ready string, cmd *exec.Cmd) (*Process, string, 
 		case <-p.ended:
 			return nil, "", fmt.Errorf("%s ended before it was ready: %w\n%s", filepath.Base(program), p.err, p.Log())
 		case <-ctx.Done():
-			p.Kill()
+			p.abort()
 			return nil, "", fmt.Errorf("%s was not ready in time\n%s", filepath.Base(program), p.Log())
 		}
 	}
@@ -131,8 +131,18 @@ func (p *Process) Stop() error {
 	case <-p.ended:
 		return p.err
 	case <-time.After(30 * time.Second):
-		p.Kill()
+		p.abort()
 		return fmt.Errorf("it did not end on SIGTERM\n%s", p.Log())
+	}
+}
+
+// abort ends one that hangs with SIGQUIT, so that its log shows where.
+func (p *Process) abort() {
+	p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.ended:
+	case <-time.After(5 * time.Second):
+		p.Kill()
 	}
 }
 

@@ -68,9 +68,9 @@ func childValue(key string, i int) string {
 }
 
 // What Update has answered is there after a kill -9, whenever it comes, and
-// the directory opens.
+// the directory opens. Not parallel: a child holds for a moment, between fork
+// and exec, every lock that its parent has or just gave up.
 func TestKill(t *testing.T) {
-	t.Parallel()
 	for _, c := range configurations {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -62,7 +62,7 @@ type Options struct {
 	Kind    string       // "hub" or "agent": a directory of another kind is refused
 	Format  int          // data format of this program, from 1; a directory with a higher one is refused
 	Small   bool         // the agent's configuration: about 25 MB resident
-	Reserve uint64       // bytes to keep free on the disk; 0 = 64 MiB when Small, else see defaultReserve
+	Reserve uint64       // bytes to keep free on the disk; 0 = 64 MiB, unless Small a sixteenth of the disk up to 512 MiB
 	Logger  *slog.Logger // nil logs nothing
 
 	measure func(dir string) (space, error) // a test's disk; nil = the real one
@@ -103,7 +103,8 @@ type DB struct {
 
 // Open opens the database in o.Dir, or makes it there. Errors for people:
 // CodeDataLocked (another program has it open), CodeDataNewer (written by a
-// newer program), CodeInvalid (another kind of directory, or a FORMAT that cannot be read).
+// newer program), CodeInvalid (another kind of directory, or a FORMAT that
+// cannot be read).
 //
 // A directory with a lower format is raised to o.Format: a program must be
 // able to read every format before its own.

@@ -113,7 +113,7 @@ func TestModel(t *testing.T) {
 		}()
 		m := model{}
 		var view []step
-		for range rapid.IntRange(1, 6).Draw(rt, "groups") {
+		for range rapid.IntRange(1, 4).Draw(rt, "groups") {
 			m = drawGroup(t, rt, db, m)
 			if rapid.IntRange(0, 3).Draw(rt, "reopen") == 0 {
 				if err := db.Close(); err != nil {

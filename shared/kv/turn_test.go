@@ -373,3 +373,50 @@ func TestCommitFails(t *testing.T) {
 	want(t, db, "a", "1")
 	want(t, db, "b", "-")
 }
+
+// A function that read from a group whose commit then fails, to make room for
+// it, fails too.
+func TestCommitFailsBefore(t *testing.T) {
+	db := openSmall(t)
+	torn := errors.New("input/output error")
+	commits := 0
+	commit := db.commit
+	db.commit = func(txn *badger.Txn) error {
+		if commits++; commits == 1 {
+			return torn
+		}
+		return commit(txn)
+	}
+	big := string(make([]byte, 100*kib))
+	fill := func(tx *Tx) error {
+		for _, key := range []string{"a", "b"} {
+			tx.Set([]byte(key), []byte(big))
+		}
+		return nil
+	}
+	errs := together(t, db, fill, func(tx *Tx) error {
+		return errors.Join(has(tx, "a", big), put("c", big)(tx), put("d", big)(tx))
+	})
+	for i, err := range errs {
+		if !errors.Is(err, torn) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if commits != 1 {
+		t.Errorf("%d commits", commits)
+	}
+}
+
+// Nothing is committed any more once a commit failed, not even what was in a
+// group by then.
+func TestFailedCommitsNothing(t *testing.T) {
+	db := openSmall(t)
+	torn := errors.New("input/output error")
+	errs := together(t, db, put("a", "1"), func(*Tx) error { db.failed = torn; return nil })
+	for i, err := range errs {
+		if err != torn {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	want(t, db, "a", "-")
+}

@@ -48,7 +48,7 @@ func (tx *Tx) Get(key []byte) (value []byte, ok bool, err error) {
 	case w.deleted:
 		return nil, false, nil
 	default:
-		return w.value, true, nil
+		return bytes.Clone(w.value), true, nil
 	}
 }
 
