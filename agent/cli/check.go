@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -71,7 +70,7 @@ func failure(steps []api.Step) error {
 		if s.Problem.Code == sitesync.ProblemUnreachable || s.Problem.Code == sitesync.ProblemTLS {
 			code = sitesync.CodeUnreachable
 		}
-		return sitesync.Errorf(code, s.Problem.Next, "%s", strings.TrimSuffix(s.Problem.Message, "."))
+		return sitesync.Errorf(code, clause(s.Problem.Next), "%s", clause(s.Problem.Message))
 	}
 	return nil
 }

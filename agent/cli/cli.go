@@ -129,11 +129,15 @@ func usage(cmd *cobra.Command, format string, args ...any) error {
 	return sitesync.Errorf(sitesync.CodeUsage, "see "+cmd.CommandPath()+" --help", format, args...)
 }
 
-// exactly checks the number of arguments.
+// exactly checks the number of arguments, which is 0 or 1.
 func exactly(n int) cobra.PositionalArgs {
+	takes := "no argument"
+	if n == 1 {
+		takes = "1 argument"
+	}
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usage(cmd, "%s takes %d arguments, not %d", cmd.CommandPath(), n, len(args))
+			return usage(cmd, "%s takes %s, not %d", cmd.CommandPath(), takes, len(args))
 		}
 		return nil
 	}

@@ -85,6 +85,9 @@ func (p *program) joinSite(cmd *cobra.Command, r agentd.JoinRequest) error {
 	}
 	defer a.Close()
 	if err := a.Join(cmd.Context(), r); err != nil {
+		if e := sitesync.AsError(err); e != nil {
+			return sitesync.Errorf(e.Code, clause(e.Next), "%s", clause(e.Message))
+		}
 		return err
 	}
 	site := a.Engine().Site()

@@ -79,7 +79,7 @@ func (p *program) printStatus(st *api.Status, running bool) error {
 		fmt.Fprintf(t, "Clock\t%s off the hub's\n", (time.Duration(st.ClockSkewMs) * time.Millisecond).Round(time.Second))
 	}
 	if st.Problem != nil {
-		fmt.Fprintf(t, "Problem\t%s\nNext\t%s\n", st.Problem.Message, st.Problem.Next)
+		fmt.Fprintf(t, "Problem\t%s\nNext\t%s\n", sentence(st.Problem.Message), sentence(st.Problem.Next))
 	}
 	if err := t.Flush(); err != nil {
 		return err

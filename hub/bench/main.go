@@ -68,7 +68,7 @@ type bench struct {
 	records  int
 	rows     []row
 
-	pushFloor, loadFloor, groupFloor float64 // of this run
+	pushFloor, loadFloor, bulkFloor, groupFloor float64 // of this run
 }
 
 func (b *bench) add(r row) {

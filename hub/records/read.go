@@ -39,7 +39,9 @@ func (d *DB) Changes(store sitesync.StoreID, from wire.Cursor, f Filter, l Limit
 			// it knows, wherever the floor is by now.
 			p = Page{Cursor: m.Head()}
 			return nil
-		case !from.IsZero() && from.Seq < m.Floor:
+		case from.Seq < m.Floor:
+			// The beginning too: of a reader who pages on from there nobody
+			// knows any more what it has seen of the records since deleted.
 			p = Page{Reset: true, Cursor: from}
 			return nil
 		}

@@ -162,7 +162,7 @@ type Page struct {
 	Changes []sitesync.Change
 	Cursor  wire.Cursor // where it ends
 	More    bool
-	Reset   bool // the cursor is of another log, or older than the floor
+	Reset   bool // the cursor is of another log, or older than the floor: only a scan helps
 	Ahead   bool // the cursor is past the head: this log is behind its reader
 }
 

@@ -104,6 +104,7 @@ func TestAuditGoesOnWhenTheClockIsSetBack(t *testing.T) {
 // TestNoSecretIsStored looks for every secret in all stored bytes: in the
 // values, in the database's files, and in the log.
 func TestNoSecretIsStored(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	db := openKV(t, dir)
 	var log bytes.Buffer

@@ -25,6 +25,7 @@ func openKV(t *testing.T, dir string) *kv.DB {
 }
 
 func TestKVBackend(t *testing.T) {
+	t.Parallel()
 	testBackend(t, func(t *testing.T) Backend { return NewKV(openKV(t, t.TempDir())) })
 }
 

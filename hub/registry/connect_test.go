@@ -364,6 +364,7 @@ func TestConnectMatrix(t *testing.T) {
 }
 
 func TestBindingIsDurable(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	db := openKV(t, dir)
 	b := &bench{t: t, r: openOn(t, NewKV(db), Options{})} // with real hashes

@@ -107,6 +107,7 @@ func TestFormats(t *testing.T) {
 }
 
 func TestPasswordHashes(t *testing.T) {
+	t.Parallel()
 	h := newHasher(DefaultArgon2)
 	phc := h.hash("Zürich 8000")
 	if !strings.HasPrefix(phc, "$argon2id$v=19$m=19456,t=2,p=1$") {

@@ -28,6 +28,7 @@ type golden struct {
 // TestGoldenFormats opens the registry of every released format. A new format
 // gets a new file; the old ones stay.
 func TestGoldenFormats(t *testing.T) {
+	t.Parallel()
 	if *updateGolden {
 		writeGolden(t, "testdata/format1.json")
 	}

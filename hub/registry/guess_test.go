@@ -71,6 +71,7 @@ func TestGuessesFromOneAddressAreLimited(t *testing.T) {
 }
 
 func TestGuessersAreBounded(t *testing.T) {
+	t.Parallel()
 	g := newGuesses()
 	for i := range 2 * mostGuessers {
 		g.wrong(fmt.Sprint("name ", i), fmt.Sprint("address ", i))

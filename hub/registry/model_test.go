@@ -294,6 +294,7 @@ func (m *model) reopened(t *rapid.T) *Registry {
 
 // TestNamesCodesAndRevisions drives random edits against the model.
 func TestNamesCodesAndRevisions(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		b := newMemory()
 		r, err := Open(b, cheap)
@@ -313,6 +314,7 @@ func TestNamesCodesAndRevisions(t *testing.T) {
 // TestEditsThatMeet lets many edit the same things at once: each conflict runs
 // an edit again, and none is lost.
 func TestEditsThatMeet(t *testing.T) {
+	t.Parallel()
 	r := openTest(t)
 	const workers, stores = 8, 10
 	site := newSite(t, r, "Nadi")

@@ -135,6 +135,7 @@ func TestFirstOpenMakesCentralSiteAndIdentity(t *testing.T) {
 }
 
 func TestNumbersAreNeverGivenTwice(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	seen := make(map[uint64]bool)
 	highest := uint64(0)

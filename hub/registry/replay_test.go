@@ -78,6 +78,7 @@ func TestRepeatedCommandIsCarriedOutOnce(t *testing.T) {
 }
 
 func TestSameCommandAtOnce(t *testing.T) {
+	t.Parallel()
 	r := openTest(t)
 	for round := range 40 {
 		create := command("store.create", fmt.Sprint("c", round), "{}")

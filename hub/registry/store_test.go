@@ -166,3 +166,23 @@ func TestRef(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRef(f *testing.F) {
+	for _, seed := range []string{`6`, `"Nadi"`, `"\ud800"`, `null`, `[]`, `1e3`, `"`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var ref Ref
+		if json.Unmarshal(data, &ref) != nil {
+			return
+		}
+		raw, err := json.Marshal(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Ref
+		if err := json.Unmarshal(raw, &again); err != nil || again != ref {
+			t.Fatalf("%s gives %+v, that gives %s, that gives %+v, %v", data, ref, raw, again, err)
+		}
+	})
+}

@@ -53,7 +53,9 @@ func faultReasons(f *fixture) {
 		n := d.Add(fault.change)
 		d.Put("stock", "after", `{}`)
 		d.Delete("stock", "before")
-		res := f.apply(d.Batch(from, n+2), wire.Settled, n+2, 3, 1)
+		b := d.Batch(from, n+2)
+		b.After = from - 1
+		res := f.apply(b, wire.Settled, n+2, 3, 1)
 		if res.Chain != d.Chain(n+2) || len(res.Quarantined) != 1 {
 			f.Fatalf("%s: %+v", fault.name, res)
 		}

@@ -28,11 +28,12 @@ func (f *fixture) refused(b records.Batch, reason sitesync.Reason) {
 		f.Fatal(err)
 	}
 	counts := f.QuarantineCounts()[b.Origin.Site]
+	b.After = b.First - 1
 	res := f.apply(b, wire.Settled, b.First+uint64(len(b.Changes))-1, 0, len(b.Changes))
 	f.reasons(res, b.First, reason, len(b.Changes))
 	f.restart()
 	f.apply(b, wire.Settled, res.Settled, 0, 0)
-	again, err := f.Settled(b.Store, b.Origin, b.First-1)
+	again, err := f.Settled(b.Store, b.Origin, b.After)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func fenceSecrets(f *fixture) {
 	}
 	f.give(store, suva, first, sitesync.PhaseActive) // now it is Suva's
 	again, err = f.Settled(store, stranger.Origin, 0)
-	if err != nil || !again.Quarantined[0].Present || string(again.Quarantined[0].Data) != `{"secret":true}` || again.Head != f.meta(store).Head() {
+	if err != nil || !again.Quarantined[0].Present || string(again.Quarantined[0].Data) != `{"secret":true}` || again.Head != f.head(store) {
 		f.Errorf("the owner is told %+v, %v", again, err)
 	}
 }

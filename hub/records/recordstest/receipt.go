@@ -44,7 +44,7 @@ func receiptsRebuilt(f *fixture) {
 	} {
 		res, err := f.Settled(store, d.Origin, after)
 		if err != nil || res.Outcome != wire.Settled || res.Settled != 7 || res.Chain != d.Chain(7) || res.Told != 7 ||
-			res.After != after || res.Head != f.meta(store).Head() {
+			res.After != after || res.Head != f.head(store) {
 			f.Errorf("after %d: %+v, %v", after, res, err)
 		}
 		if got := told(res.Quarantined); got != want {
