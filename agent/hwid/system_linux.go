@@ -36,7 +36,7 @@ func androidSerial() Fact {
 			return fact
 		}
 	}
-	return unreadable(errors.New("Android tells it to the system alone"))
+	return unreadable(errors.New("told to the system alone by Android"))
 }
 
 func property(name string) string {

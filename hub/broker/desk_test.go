@@ -20,7 +20,6 @@ const patience = 10 * time.Second // for what must happen
 type desk struct {
 	mu       sync.Mutex
 	sessions map[sitesync.SiteID]uint64
-	accepted []*Client
 	closed   map[*Client][]error
 
 	messages chan heard

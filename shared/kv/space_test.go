@@ -102,7 +102,7 @@ func TestGuard(t *testing.T) {
 		disk.free.Store(49)
 		time.Sleep(checkEvery - 1)
 		check(1, false)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		check(2, true)
 		disk.free.Store(24)
 		time.Sleep(checkEvery)
