@@ -107,7 +107,7 @@ func collect(s *session.Session, frame []byte) (*wire.Hello, error) {
 func (g *Greet) welcome(s *session.Session, hello *wire.Hello) ([]session.Message, error) {
 	now := time.Now()
 	standing, err := g.Registry.Device(s.Site, registry.HelloFacts{Replica: hello.Replica, Type: hello.Type, Version: hello.Version,
-		Platform: hello.Platform, Evidence: hello.Evidence, Test: hello.Test, Weak: hello.Weak, At: now, Window: g.ReplicaWindow})
+		Platform: hello.Platform, Evidence: hello.Evidence, Test: hello.Test, Weak: hello.Weak, At: now, Window: g.ReplicaWindow, ByPassword: s.Decision.ByPassword})
 	switch {
 	case sitesync.CodeOf(err) == sitesync.CodeInvalid:
 		return nil, fmt.Errorf("%w: %w", wire.ErrFrame, err)

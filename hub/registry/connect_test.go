@@ -78,7 +78,7 @@ func (b *bench) delete() {
 
 func (b *bench) hello(replica byte) ReplicaStanding {
 	b.t.Helper()
-	facts := HelloFacts{Replica: sitesync.ReplicaID{replica}, Type: sitesync.TypeMobile, At: time.Now(), Window: time.Hour}
+	facts := HelloFacts{Replica: sitesync.ReplicaID{replica}, Type: sitesync.TypeMobile, At: time.Now(), Window: time.Hour, ByPassword: true}
 	standing, err := b.r.Device(b.site, facts)
 	if err != nil {
 		b.t.Fatal(err)

@@ -94,10 +94,10 @@ func (d *deviceRecord) destroyCredentials(why sitesync.ProblemCode) {
 	d.prunePasswords()
 }
 
-// replace destroys the credentials of all replicas but the one that took over.
-// Only the password lets a new replica in, so its owner wants it: were the
-// former one's credential good until the new one is first used, the two would
-// take the site from each other in between.
+// replace destroys the credentials of all replicas but one that took over with
+// the password: somebody wants it there. Were the former one's credential good
+// until the new one is first used, the two would take the site from each other
+// in between.
 func (d *deviceRecord) replace(replica sitesync.ReplicaID) {
 	for i := range d.Credentials {
 		if c := &d.Credentials[i]; c.Replica != replica.Short() {

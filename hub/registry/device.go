@@ -48,6 +48,8 @@ type HelloFacts struct {
 	Weak     bool              // no strong hardware facts
 	At       time.Time         // of the hello, by the hub's clock
 	Window   time.Duration     // setting replica-window
+
+	ByPassword bool // the session was opened with the site's password
 }
 
 // ReplicaStanding is how a replica stands to those its site had before.
@@ -89,7 +91,11 @@ func (r *Registry) Device(site sitesync.SiteID, f HelloFacts) (standing ReplicaS
 		d.Version, d.Platform = plain(f.Version), plain(f.Platform)
 		d.Evidence = maps.Clone(f.Evidence)
 		held := d.Held
-		if standing = d.meet(f.Replica, f.At, f.Window); d.Held && !held {
+		standing = d.meet(f.Replica, f.At, f.Window)
+		if standing == ReplicaNew && f.ByPassword {
+			d.replace(f.Replica)
+		}
+		if d.Held && !held {
 			e.audit(deviceActor("site.two_devices", ""), sitesync.Audit{
 				Site: &site, After: details{"replicas": d.Replicas}.json()})
 		}
@@ -121,7 +127,6 @@ func (d *deviceRecord) meet(replica sitesync.ReplicaID, at time.Time, window tim
 	case n == 0:
 		return ReplicaFirst
 	}
-	d.replace(replica)
 	return ReplicaNew
 }
 
