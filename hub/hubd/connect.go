@@ -227,6 +227,13 @@ func (h *Hub) command(ctx context.Context, c *broker.Client, m broker.Message) {
 		return
 	}
 	user := c.Data.(*person).user
+	// An edit closes the connections of its user, but one that was just being
+	// made is not among them yet; and a token may expire on an open one.
+	now, err := h.registry.User(user.Name)
+	if err != nil || now.Edits != user.Edits || now.Expires != nil && !now.Expires.After(time.Now()) {
+		c.Close(broker.ByHub)
+		return
+	}
 	caller := admin.Caller{Kind: string(user.Kind), Name: user.Name, Role: user.Role, Data: user.Data, From: hostOf(c.Remote)}
 	topicName, answer := h.admin.Handle(ctx, caller, m.Topic.Name, m.Payload, m.ResponseTopic, m.CorrelationData)
 	if err := h.broker.Reply(c.Name, topicName, answer, m.CorrelationData); err != nil {
