@@ -22,8 +22,9 @@ type Receipt struct {
 // Receipts tells what is known of changes, per store and epoch in the order of
 // n, from a place that an earlier answer gave ("" is the oldest that is kept).
 // Each change comes when it is first seen, and once more when it is settled
-// after having been seen queued. An empty answer repeats the place. A place
-// that another data directory gave is the beginning. Errors: invalid.
+// after having been seen queued. An empty answer repeats the place, unless that
+// was ahead of what is here, as after the restore of a backup. A place that
+// another data directory gave is the beginning. Errors: invalid.
 func (d *DB) Receipts(after string, limit int) (list []Receipt, next string, err error) {
 	replica := d.Replica()
 	from, err := parsePlaces(after, replica)
@@ -31,6 +32,7 @@ func (d *DB) Receipts(after string, limit int) (list []Receipt, next string, err
 		return nil, "", err
 	}
 	var to places
+	ahead := false
 	err = d.kv.View(func(tx *kv.Tx) error {
 		stores, err := readStores(tx)
 		if err != nil {
@@ -41,14 +43,14 @@ func (d *DB) Receipts(after string, limit int) (list []Receipt, next string, err
 			if err := r.read(from); err != nil {
 				return err
 			}
-			list, to = r.list, append(to, r.places...)
+			list, to, ahead = r.list, append(to, r.places...), ahead || r.ahead
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	if len(list) == 0 && after != "" {
+	if len(list) == 0 && after != "" && !ahead {
 		return nil, after, nil
 	}
 	slices.SortFunc(to, progress.compare)
@@ -62,6 +64,7 @@ type receipts struct {
 	list   []Receipt
 	limit  int
 	places places // after it
+	ahead  bool   // the place was further than what is here
 }
 
 func (r *receipts) read(from places) error {
@@ -75,9 +78,11 @@ func (r *receipts) read(from places) error {
 		if told || oldest[i] >= o.Confirmed && o.Queued() == 0 && i < len(queues)-1 {
 			continue
 		}
-		// Clamped, since a place may be ahead of a restored backup.
-		p.settled = min(max(p.settled, oldest[i]), o.Confirmed)
-		p.queued = min(max(p.queued, p.settled), o.Last)
+		if p.settled > o.Confirmed || p.queued > o.Last {
+			p.settled, p.queued, r.ahead = min(p.settled, o.Confirmed), min(p.queued, o.Last), true
+		}
+		p.settled = max(p.settled, oldest[i])
+		p.queued = max(p.queued, p.settled)
 		if err := r.queue(o, &p); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type device struct {
 	replica sitesync.ReplicaID
 	welcome *wire.Welcome
 	in      chan heard
+	stream  uint32 // of the last pull
 }
 
 // hardwareOf makes a hardware ID of made-up hardware.
@@ -54,8 +55,8 @@ func greeted(t *testing.T, hub *rig.Hub, site, hardware string) *device {
 	d.t = t
 	t.Cleanup(d.session.Close)
 	check(t, d.subscribe(topic.ForDevice(d.client, topic.Welcome)))
-	d.send(topic.ForDevice(d.client, topic.Hello), wire.Encode(0, 0, &wire.Hello{Pages: 1, Replica: d.replica, Version: "1",
-		Type: sitesync.TypeMobile, Platform: "by hand", Report: wire.Report{Clock: time.Now()}}))
+	hello := wire.SplitHello(wire.Hello{Replica: d.replica, Version: "1", Type: sitesync.TypeMobile, Platform: "by hand", Report: wire.Report{Clock: time.Now()}})
+	d.send(topic.ForDevice(d.client, topic.Hello), wire.Encode(0, 0, hello[0]))
 	d.welcome = await[wire.Welcome](d, topic.Welcome)
 	check(t, d.subscribe(topic.ForSite(d.welcome.Site, topic.Receipt), topic.ForSite(d.welcome.Site, topic.Changes), topic.AllResyncs(d.welcome.Site)))
 	return d
@@ -107,7 +108,8 @@ func await[M any, P interface {
 // that was sent so far: it answers in order, and a pull always.
 func (d *device) quiet() {
 	d.t.Helper()
-	d.send(topic.ForSite(d.welcome.Site, topic.Pull), wire.Encode(d.welcome.Session, 0, &wire.Pull{Stream: 1, Credit: 1 << 20}))
+	d.stream++
+	d.send(topic.ForSite(d.welcome.Site, topic.Pull), wire.Encode(d.welcome.Session, 0, &wire.Pull{Stream: d.stream, Credit: 1 << 20}))
 	await[wire.Changes](d, topic.Changes)
 }
 

@@ -147,7 +147,7 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 	if handle == nil {
 		return
 	}
-	wasGreeted := s.Greeted()
+	wasGreeted, reported := s.Greeted(), h.live.Get(s.Site).Reported
 	if m.Topic.Kind == topic.Hello && s.Refused == 0 {
 		// An edit may have come between the login and now, when there was no
 		// session yet that it could have closed.
@@ -166,6 +166,7 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 	if !wasGreeted && s.Greeted() {
 		h.arrived(s)
 	}
+	h.reported(s, reported)
 	h.tellAssignment(c, s)
 }
 
@@ -178,47 +179,6 @@ func (h *Hub) failed(s *session.Session, m broker.Message, err error) []session.
 	}
 	h.log.Error("a device's message could not be dealt with; it will come again", "site", s.Site, "topic", m.TopicName, "error", err)
 	return nil
-}
-
-// arrived notes that a site is online.
-func (h *Hub) arrived(s *session.Session) {
-	h.live.Update(s.Site, func(l *session.Live) {
-		l.Online, l.Session, l.Since, l.LastSeen = true, s.Number, time.Now(), time.Now()
-		l.Refused, l.Problem = "", h.heldProblem(s)
-	})
-	h.tellStatus(s.Site)
-	h.publish(nil, session.Event(sitesync.EventSiteOnline, s.Site, 0, "", "site %d is online", s.Site))
-}
-
-// heldProblem is what is to be said of a session in which stores are held.
-func (h *Hub) heldProblem(s *session.Session) *sitesync.Problem {
-	for _, store := range h.handover.StoresOf(s.Site) {
-		if code := s.Held(store); code != "" {
-			p := admin.ProblemText(code)
-			return &p
-		}
-	}
-	return nil
-}
-
-// Closed implements broker.Handler.
-func (h *Hub) Closed(c *broker.Client, why error) {
-	if c.Kind != broker.Device || c.Refused {
-		return
-	}
-	s := c.Data.(*session.Session)
-	gone := false
-	h.live.Update(s.Site, func(l *session.Live) {
-		if l.Session == s.Number && l.Online {
-			l.Online, l.LastSeen, gone = false, time.Now(), true
-		}
-	})
-	if !gone {
-		return
-	}
-	h.log.Debug("session ended", "site", s.Site, "session", s.Number, "why", why)
-	h.tellStatus(s.Site)
-	h.publish(nil, session.Event(sitesync.EventSiteOffline, s.Site, 0, "", "site %d is offline", s.Site))
 }
 
 // command carries out an administrator's command.

@@ -38,9 +38,6 @@ func (d *DB) Meta(store sitesync.StoreID) (m Meta, ok bool, err error) {
 
 func meta(tx *kv.Tx, store sitesync.StoreID) (m Meta, ok bool, err error) {
 	ok, err = getJSON(tx, metaKey(store), &m)
-	if err == nil && ok && m.Format != MetaFormat {
-		err = fmt.Errorf("records: meta of store %d has format %d, this program knows %d", store, m.Format, MetaFormat)
-	}
 	return m, ok, err
 }
 
@@ -119,7 +116,7 @@ func (d *DB) Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta,
 		next.Version = from
 		putMeta(tx, &next)
 		if ended != nil {
-			putJSON(tx, handoverKey(next.Store, ended.ID), ended)
+			putJSON(tx, handoverKey(next.Store, ended.ID), endedHandover{Format: MetaFormat, Handover: *ended})
 		}
 		return nil
 	})
@@ -141,10 +138,18 @@ func letIn(tx *kv.Tx, m, next *Meta) error {
 	return err
 }
 
+// endedHandover is a handover that has ended, on disk.
+type endedHandover struct {
+	Format int `json:"format"`
+	sitesync.Handover
+}
+
 // Handover implements State.
 func (d *DB) Handover(store sitesync.StoreID, id uint64) (h sitesync.Handover, ok bool, err error) {
 	err = d.kv.View(func(tx *kv.Tx) error {
-		ok, err = getJSON(tx, handoverKey(store, id), &h)
+		var kept endedHandover
+		ok, err = getJSON(tx, handoverKey(store, id), &kept)
+		h = kept.Handover
 		return err
 	})
 	return h, ok, err
@@ -171,23 +176,4 @@ func (d *DB) Audit(before time.Time, limit int) (entries []sitesync.Audit, err e
 		})
 	})
 	return entries, err
-}
-
-func getJSON(tx *kv.Tx, key []byte, into any) (bool, error) {
-	value, ok, err := tx.Get(key)
-	if err != nil || !ok {
-		return false, err
-	}
-	if err := json.Unmarshal(value, into); err != nil {
-		return false, fmt.Errorf("records: value of key %x: %w", key, err)
-	}
-	return true, nil
-}
-
-func putJSON(tx *kv.Tx, key []byte, value any) {
-	b, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("records: %T cannot be written: %v", value, err)) // our own types always can
-	}
-	tx.Set(key, b)
 }

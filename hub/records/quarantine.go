@@ -61,15 +61,12 @@ func (w *writer) nextQuarantineID() (uint64, error) {
 // countQuarantine counts the open items of every site, once, at the start.
 func (d *DB) countQuarantine(tx *kv.Tx) error {
 	return tx.Iterate(kv.Range{Prefix: quarantineIndex, Prefetch: 100}, func(_, place []byte) (bool, error) {
-		var it struct {
-			Origin Origin `json:"origin"`
-			State  string `json:"state"`
-		}
+		var it item
 		ok, err := getJSON(tx, place, &it)
 		if ok && it.State == stateOpen {
 			d.quarantined[it.Origin.Site]++
 		}
-		return true, err
+		return err == nil, err
 	})
 }
 

@@ -1,7 +1,6 @@
 package records
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -88,7 +87,7 @@ func (t *telling) past(through uint64) error {
 	r := kv.Range{Prefix: quarantinePrefix(store, t.origin), From: quarantineKey(store, t.origin, t.after+1)}
 	return t.w.tx.Iterate(r, func(_, value []byte) (bool, error) {
 		var it item
-		if err := json.Unmarshal(value, &it); err != nil {
+		if err := parseJSON(value, &it); err != nil {
 			return false, fmt.Errorf("records: quarantined change: %w", err)
 		}
 		if it.N > through {

@@ -62,7 +62,8 @@ type State interface {
 // and decide anew.
 var ErrConflict = sitesync.Errorf(sitesync.CodeConflict, "read the store again and decide anew", "the store's meta has moved on")
 
-// MetaFormat is the version of the meta's form on disk.
+// MetaFormat is the version of the form on disk of the meta, and of all else
+// that is JSON.
 const MetaFormat = 1
 
 // Meta says who owns a store and how far it has come.

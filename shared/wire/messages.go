@@ -198,7 +198,10 @@ type Changes struct {
 }
 
 // Key is a place in the key order of a store's records.
-type Key struct{ Table, ID string }
+type Key struct {
+	Table string `json:"table"` // JSON is for the agent's disk
+	ID    string `json:"id"`
+}
 
 // IsZero reports whether k is before every record.
 func (k Key) IsZero() bool { return k == Key{} }
