@@ -68,16 +68,16 @@ func TestEdited(t *testing.T) {
 		{Hub: text("http://hub"), Name: first.Name, Password: first.Password},
 		{Hub: first.Hub, Name: first.Name, Password: first.Password, CA: text("no PEM")},
 	} {
-		if _, _, err := a.edited(missing); sitesync.CodeOf(err) != sitesync.CodeInvalid {
+		if _, _, err := a.edited(nil, missing); sitesync.CodeOf(err) != sitesync.CodeInvalid {
 			t.Errorf("%+v: %v", missing, err)
 		}
 	}
-	next, other, err := a.edited(first)
+	next, other, err := a.edited(nil, first)
 	if err != nil || other || !next.Fresh {
 		t.Fatalf("the first details: %+v, other %v, %v", next, other, err)
 	}
 	next.Credential, next.Fresh, next.HubID = "ssc1_x", false, "00"
-	if err := a.engine.SetSite(next); err != nil {
+	if err := a.engine.Edit(func(s *engine.Site) error { *s = next; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -92,7 +92,7 @@ func TestEdited(t *testing.T) {
 		{"another hub", api.SiteEdit{Hub: text("mqtts://other.example.org")}, true, false},
 		{"the same hub", api.SiteEdit{Hub: first.Hub}, false, false},
 	} {
-		next, other, err := a.edited(test.edit)
+		next, other, err := a.edited(a.engine.Site(), test.edit)
 		if err != nil || other != test.other || next.Fresh != test.fresh || next.Switch != test.other {
 			t.Errorf("%s: other %v, fresh %v, switch %v, %v", test.name, other, next.Fresh, next.Switch, err)
 		}

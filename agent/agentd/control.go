@@ -65,28 +65,38 @@ func (a *Agent) Check(ctx context.Context) ([]api.Step, error) {
 func (c *control) SetEnabled(_ context.Context, on bool) error { return c.engine.Enable(on) }
 
 // SetSite implements api.Agent.
-func (c *control) SetSite(_ context.Context, edit api.SiteEdit, abandon bool) error {
+func (c *control) SetSite(ctx context.Context, edit api.SiteEdit, abandon bool) error {
 	a := (*Agent)(c)
-	next, other, err := a.edited(edit)
+	_, other, err := a.edited(a.engine.Site(), edit)
 	if err != nil {
 		return err
 	}
-	if waiting := a.db.Backlog(); other && waiting > 0 {
-		if !abandon {
-			return sitesync.Errorf(sitesync.CodeUnsent, "let them be sent first, or export them with sitesync-agent outbox export; abandon=1 exports and forgets them",
-				"%d changes have not reached the hub yet, and they belong to the present site", waiting)
-		}
+	apply := func(s *engine.Site) (err error) {
+		*s, _, err = a.edited(s, edit) // s may be newer than what was looked at above
+		return err
+	}
+	waiting := a.db.Backlog()
+	switch {
+	case !other || waiting == 0:
+		return a.engine.Edit(apply)
+	case !abandon:
+		return sitesync.Errorf(sitesync.CodeUnsent, "let them be sent first, or export them with sitesync-agent outbox export; abandon=1 exports and forgets them",
+			"%d changes have not reached the hub yet, and they belong to the present site", waiting)
+	}
+	return a.engine.Pause(ctx, func() error {
 		if err := a.abandon(); err != nil {
 			return err
 		}
-	}
-	return a.engine.SetSite(next)
+		return a.engine.Edit(func(s *engine.Site) error {
+			s.Forget()
+			return apply(s)
+		})
+	})
 }
 
-// edited is the site with the edit made. other says that it may be another hub
-// or site than now.
-func (a *Agent) edited(edit api.SiteEdit) (next engine.Site, other bool, err error) {
-	now := a.engine.Site()
+// edited is a site with an edit made; nil is that of a device that has not
+// joined. other says that it may be another hub or site than before.
+func (a *Agent) edited(now *engine.Site, edit api.SiteEdit) (next engine.Site, other bool, err error) {
 	if now != nil {
 		next = *now
 	}
@@ -97,6 +107,7 @@ func (a *Agent) edited(edit api.SiteEdit) (next engine.Site, other bool, err err
 		*into = *value
 		return true
 	}
+	joined := next.Name != ""
 	hub := set(&next.Hub, edit.Hub)
 	set(&next.CA, edit.CA)
 	name := set(&next.Name, edit.Name)
@@ -122,7 +133,7 @@ func (a *Agent) edited(edit api.SiteEdit) (next engine.Site, other bool, err err
 	}
 	// A new name alone keeps the credential, which belongs to one site: that is
 	// a renamed site. With a password it can be any.
-	other = now != nil && (hub || name && edit.Password != nil)
+	other = joined && (hub || name && edit.Password != nil)
 	if other {
 		next.Switch = true
 		if hub {
@@ -136,7 +147,7 @@ func missing(field string) error {
 	return sitesync.Errorf(sitesync.CodeInvalid, "send hub, name and password the first time", "the site's %s is missing", field).WithField(field)
 }
 
-// abandon exports what waits, then forgets all that is here.
+// abandon exports what waits, then forgets all that is here. No session may run.
 func (a *Agent) abandon() error {
 	file := filepath.Join(a.config.Data, fmt.Sprintf("abandoned-%s.ndjson", time.Now().UTC().Format("20060102-150405")))
 	n, err := a.Export(file)
@@ -144,7 +155,7 @@ func (a *Agent) abandon() error {
 		return err
 	}
 	a.config.Log.Warn("unsent changes were exported and given up, as was asked for", "changes", n, "file", file)
-	return a.engine.Pause(a.db.Clear)
+	return a.db.ClearUnless(n)
 }
 
 // Export writes what waits in the outbox to a file, durably.

@@ -27,50 +27,77 @@ const (
 // of now makes room for it and is dialled anew afterwards, since a site has
 // one session.
 func (e *Engine) Check(ctx context.Context) (steps []Step) {
-	site := e.Site()
+	err := e.Pause(ctx, func() error {
+		for again := 0; ; again++ {
+			c := check{since: time.Now(), reached: link.StageResolve}
+			err := c.run(ctx, e)
+			if steps = c.steps; !errors.Is(err, errAgain) || again == mostAtOnce {
+				return nil
+			}
+		}
+	})
+	if err != nil { // another check did not end in time
+		problem := problemOf(err)
+		steps = []Step{{Name: string(link.StageResolve), Problem: &problem}}
+	}
+	return steps
+}
+
+// check is one attempt.
+type check struct {
+	steps   []Step
+	since   time.Time
+	reached link.Stage
+}
+
+var nextStage = map[link.Stage]link.Stage{link.StageResolve: link.StageConnect, link.StageConnect: link.StageTLS,
+	link.StageTLS: link.StageLogin, link.StageWebSocket: link.StageLogin, link.StageLogin: link.StageSession}
+
+func (c *check) add(name string, took time.Duration, p *sitesync.Problem) {
+	c.steps = append(c.steps, Step{Name: name, Took: took, Problem: p})
+	c.since = time.Now()
+}
+
+// passed notes a stage of the dialling.
+func (c *check) passed(stage link.Stage, took time.Duration) {
+	c.reached = nextStage[stage]
+	c.add(string(stage), took, nil)
+	if stage == link.StageLogin {
+		c.add(stepHardware, 0, nil)
+	}
+}
+
+// run answers errAgain when the hub is to be dialled once more.
+func (c *check) run(ctx context.Context, e *Engine) error {
+	site := e.now()
 	if site == nil {
 		return nil
 	}
-	reached, since := link.StageResolve, time.Now()
-	add := func(name string, took time.Duration, p *sitesync.Problem) {
-		steps = append(steps, Step{Name: name, Took: took, Problem: p})
-		since = time.Now()
+	s, err := e.open(ctx, site, site.Hub, c.passed)
+	if err == nil {
+		s.close()
+		c.add(stepRoundTrip, time.Since(c.since), nil)
+		return nil
 	}
-	next := map[link.Stage]link.Stage{link.StageResolve: link.StageConnect, link.StageConnect: link.StageTLS, link.StageTLS: link.StageLogin,
-		link.StageWebSocket: link.StageLogin, link.StageLogin: link.StageSession}
-	err := e.Pause(func() error {
-		since = time.Now()
-		s, err := e.open(ctx, site.Hub, func(stage link.Stage, took time.Duration) {
-			reached = next[stage]
-			add(string(stage), took, nil)
-			if stage == link.StageLogin {
-				add(stepHardware, 0, nil)
-			}
-		})
-		if s != nil {
-			s.close()
-		}
-		return err
-	})
-	if err == nil || errors.Is(err, errAgain) {
-		add(stepRoundTrip, time.Since(since), nil)
-		return steps
-	}
-	problem := link.ProblemOf(err)
+	c.failed(err)
+	return err
+}
+
+func (c *check) failed(err error) {
+	problem := problemOf(err)
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		problem = refused.Problem
 	}
 	if u, ok := errors.AsType[*link.UnreachableError](err); ok {
-		reached = u.Stage
+		c.reached = u.Stage
 	}
-	name := string(reached)
+	name := string(c.reached)
 	switch {
 	case problem.Code == sitesync.ProblemHardwareMismatch:
-		add(name, time.Since(since), nil) // name and password were right
+		c.add(name, time.Since(c.since), nil) // name and password were right
 		name = stepHardware
-	case reached == link.StageSession:
+	case c.reached == link.StageSession:
 		name = stepRoundTrip
 	}
-	add(name, time.Since(since), &problem)
-	return steps
+	c.add(name, time.Since(c.since), &problem)
 }

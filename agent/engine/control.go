@@ -3,116 +3,209 @@ package engine
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
+	"reflect"
 
+	"sitesync/shared/link"
 	"sitesync/shared/sitesync"
 )
+
+// Site gives the site this device belongs to; nil before it has joined.
+func (e *Engine) Site() *Site {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.site == nil {
+		return nil
+	}
+	site := *e.site
+	return &site
+}
 
 // SyncNow asks for everything at once: an attempt to dial, a push of what
 // waits, a pull, and another try of what is held back.
 func (e *Engine) SyncNow() {
 	e.mu.Lock()
-	e.sync = true
+	e.asked = true
 	e.mu.Unlock()
 	poke(e.wake)
 }
 
-// Enable turns the sync on or off. Off: local work goes on, nothing connects.
+// Enable turns the sync on or off, durably. Off: local work goes on, nothing
+// connects.
 func (e *Engine) Enable(on bool) error {
-	if e.Site() == nil {
-		return sitesync.Errorf(sitesync.CodeInvalid, "join a site first", "this device has not joined a site")
-	}
-	if e.Site().Disabled == !on {
+	return e.Edit(func(s *Site) error {
+		if s.Name == "" {
+			return sitesync.Errorf(sitesync.CodeInvalid, "join a site first", "this device has not joined a site")
+		}
+		s.Disabled = !on
 		return nil
+	})
+}
+
+// Edit changes the site's details, durably, and dials anew with them. fn gets
+// those of now, empty before the first join, and nothing comes between. The
+// caller has made sure that nothing unsent is lost by it. A credential stays
+// good for another name of the same site, so that one needs no password.
+func (e *Engine) Edit(fn func(*Site) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var next Site
+	if e.site != nil {
+		next = *e.site
 	}
-	if err := e.edit(func(s *Site) { s.Disabled = !on }); err != nil {
+	if err := fn(&next); err != nil {
 		return err
 	}
-	e.changed()
+	e.asked = true
+	defer poke(e.wake)
+	if e.site != nil && reflect.DeepEqual(next, *e.site) {
+		return nil
+	}
+	if err := e.replaceLocked(&next); err != nil {
+		return err
+	}
+	e.showLocked(next.idle(), nil)
+	e.dropLocked()
 	return nil
 }
 
-// changed ends the session of now and looks again at what is to be done.
-func (e *Engine) changed() {
+// Pause ends the session of now and runs fn while there is none.
+func (e *Engine) Pause(ctx context.Context, fn func() error) error {
 	e.mu.Lock()
-	e.edits++
-	drop := e.dropping
+	e.pauses++
+	e.dropLocked()
 	e.mu.Unlock()
-	if drop != nil {
-		drop(errAgain)
+	defer func() {
+		e.mu.Lock()
+		e.pauses--
+		e.mu.Unlock()
+		poke(e.wake)
+	}()
+	if err := e.take(ctx); err != nil {
+		return err
 	}
-	poke(e.wake)
-}
-
-// Pause ends the session of now and runs fn while none is dialled.
-func (e *Engine) Pause(fn func() error) error {
-	e.paused.Add(1)
-	defer poke(e.wake)
-	defer e.paused.Add(-1)
-	e.mu.Lock()
-	drop := e.dropping
-	e.mu.Unlock()
-	if drop != nil {
-		drop(errAgain)
-	}
-	e.running.Lock()
-	defer e.running.Unlock()
+	defer e.giveBack()
 	return fn()
 }
 
-// SetSite replaces the site's details: another hub, name or password. The
-// caller has made sure that nothing unsent is lost by it. A credential is kept
-// while the hub stays the same, so that a new name alone needs no password.
-func (e *Engine) SetSite(next Site) error {
-	if err := next.Save(e.Dir); err != nil {
-		return err
+// dropLocked ends the session of now, or its dialling.
+func (e *Engine) dropLocked() {
+	if e.drop != nil {
+		e.drop(errDropped)
 	}
-	if err := e.use(&next); err != nil {
-		return err
-	}
-	e.changed()
-	return nil
 }
 
 // Join makes one attempt with new details and keeps them unless the hub
 // refuses. Errors: refused (nothing is kept), unreachable (kept; Run goes on
 // trying).
 func (e *Engine) Join(ctx context.Context, next Site) error {
-	before := e.Site()
+	return e.Pause(ctx, func() error {
+		before, err := e.use(&next)
+		if err != nil {
+			return err
+		}
+		switch err := e.greeted(ctx); {
+		case err == nil:
+			return nil
+		case sitesync.CodeOf(err) == sitesync.CodeRefused:
+			return errors.Join(err, e.restore(before))
+		default:
+			return errors.Join(err, e.save())
+		}
+	})
+}
+
+// greeted dials until the hub has said welcome and has nothing more to settle,
+// which is mostly twice: with the password, then with the credential that came
+// for it.
+func (e *Engine) greeted(ctx context.Context) (err error) {
+	for range 1 + mostAtOnce {
+		site := e.now()
+		var s *session
+		if s, err = e.open(ctx, site, site.Hub, nil); err == nil {
+			s.close()
+			return nil
+		}
+		if !errors.Is(err, errAgain) {
+			break
+		}
+	}
+	if site := e.now(); site.Credential != "" && sitesync.CodeOf(err) != sitesync.CodeRefused {
+		return nil // welcomed all the same; Run shows the credential
+	}
+	return err
+}
+
+// now is the site as it is, not to be changed.
+func (e *Engine) now() *Site {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.site
+}
+
+// use takes a site over without saving it, and gives the former one.
+func (e *Engine) use(next *Site) (before *Site, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	trust, err := e.trustLocked(next)
+	if err != nil {
+		return nil, err
+	}
+	before = e.site
+	e.site, e.trust = next, trust
+	return before, nil
+}
+
+func (e *Engine) save() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.site.Save(e.Dir)
+}
+
+// restore puts a former site back, nil for none.
+func (e *Engine) restore(before *Site) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if before != nil {
+		return e.replaceLocked(before)
+	}
+	e.site, e.trust = nil, link.Trust{}
+	e.showLocked(sitesync.LinkUnjoined, nil)
+	return removeSite(e.Dir)
+}
+
+// learn changes the site durably by what the hub told, unless it is no longer
+// the one that the session began with: then errAgain.
+func (e *Engine) learn(site *Site, fn func(*Site)) (*Site, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.site != site {
+		return nil, errAgain
+	}
+	next := *site
+	if fn(&next); reflect.DeepEqual(next, *site) {
+		return site, nil
+	}
+	return &next, e.replaceLocked(&next)
+}
+
+// replaceLocked saves a site and puts it in the place of the one of now.
+func (e *Engine) replaceLocked(next *Site) error {
+	trust, err := e.trustLocked(next)
+	if err != nil {
+		return err
+	}
 	if err := next.Save(e.Dir); err != nil {
 		return err
 	}
-	if err := e.use(&next); err != nil {
-		return err
-	}
-	s, err := e.open(ctx, next.Hub, nil)
-	if errors.Is(err, errAgain) {
-		return nil // welcomed with a credential, which is saved
-	}
-	if err != nil {
-		if sitesync.CodeOf(err) != sitesync.CodeRefused {
-			return err
-		}
-		return errors.Join(err, e.restore(before))
-	}
-	s.close()
+	e.site, e.trust = next, trust
 	return nil
 }
 
-// restore puts the former site back.
-func (e *Engine) restore(before *Site) error {
-	if before == nil {
-		if err := removeSite(e.Dir); err != nil {
-			return err
-		}
-	} else if err := before.Save(e.Dir); err != nil {
-		return err
+// trustLocked is whom a site trusts: the trust of now where that is the same,
+// since it keeps what lets the next TLS handshake be short.
+func (e *Engine) trustLocked(next *Site) (link.Trust, error) {
+	if e.site != nil && next.trusts(e.site) {
+		return e.trust, nil
 	}
-	return e.use(before)
-}
-
-// jitter spreads a duration over the half around it.
-func jitter(d time.Duration) time.Duration {
-	return d*3/4 + rand.N(max(d/2, 1))
+	return next.trust()
 }

@@ -2,10 +2,8 @@ package engine
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"sitesync/shared/link"
@@ -15,43 +13,49 @@ import (
 )
 
 // open dials, says hello and takes the welcome in. Errors: *RefusedError; those
-// of package link; errAgain, when a credential was issued and is to be used
-// from now on. stage, if not nil, is told of every step that succeeded.
-func (e *Engine) open(ctx context.Context, url string, stage func(link.Stage, time.Duration)) (*session, error) {
-	site := e.Site()
+// of package link; errAgain, when the hub is to be dialled anew at once. stage,
+// if not nil, is told of every step that succeeded. It needs the turn.
+func (e *Engine) open(ctx context.Context, site *Site, url string, stage func(link.Stage, time.Duration)) (*session, error) {
+	e.trying()
 	secret, byCredential := site.secret()
-	if e.Status().Link != sitesync.LinkConnecting {
-		e.setLink(sitesync.LinkConnecting, e.Status().Problem)
-	}
-	in := newInbox()
-	clientID := sitesync.ClientID(e.Device.Hardware, e.DB.Replica())
+	s := newSession(ctx, e, site)
 	e.mu.Lock()
 	trust := e.trust
 	e.mu.Unlock()
-	l, err := link.Dial(ctx, link.Config{URL: url, Trust: trust, Insecure: e.Insecure, ClientID: clientID,
+	l, err := e.dial(ctx, link.Config{URL: url, Trust: trust, Insecure: e.Insecure, ClientID: s.clientID,
 		Username: "site/" + site.Name, Password: []byte(secret), KeepAlive: e.Timings.KeepAlive,
-		OnMessage: in.put, OnStage: stage, Logger: e.Log})
+		OnMessage: s.in.put, OnStage: stage, Logger: e.Log})
 	if err != nil {
-		return nil, e.refusal(err, byCredential)
+		return nil, e.refusal(err, site)
 	}
-	s := newSession(e, l, in, clientID)
-	if err := s.greet(ctx, site, byCredential); err != nil {
+	s.link = l
+	if err := s.greet(byCredential); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
+// trying shows that an attempt is made. While attempts fail the status goes on
+// to say so, since when, and why.
+func (e *Engine) trying() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.status.Link != sitesync.LinkOffline && e.status.Link != sitesync.LinkRefused {
+		e.showLocked(sitesync.LinkConnecting, e.status.Problem)
+	}
+}
+
 // refusal makes a RefusedError of a CONNACK that nothing but a person mends. A
 // credential that the hub does not know is given up for the password, if that
 // is still here.
-func (e *Engine) refusal(err error, byCredential bool) error {
+func (e *Engine) refusal(err error, site *Site) error {
 	r, ok := errors.AsType[*link.RefusedError](err)
-	if !ok || r.Code == 1 || r.Code == 3 {
+	if !ok || sitesync.CodeOf(err) != sitesync.CodeRefused {
 		return err
 	}
-	if site := e.Site(); r.Code == 4 && byCredential && site.Password != "" {
-		if err := e.edit(func(s *Site) { s.Fresh = true }); err != nil {
+	if _, byCredential := site.secret(); r.Code == 4 && byCredential && site.Password != "" {
+		if _, err := e.learn(site, func(s *Site) { s.Fresh = true }); err != nil {
 			return err
 		}
 		return errAgain
@@ -59,57 +63,91 @@ func (e *Engine) refusal(err error, byCredential bool) error {
 	return &RefusedError{Problem: link.ProblemOf(err)}
 }
 
-// greet says hello until a welcome comes.
-func (s *session) greet(ctx context.Context, site *Site, byCredential bool) error {
-	filters := []string{topic.ForDevice(s.clientID, topic.Welcome)}
-	if err := s.link.Subscribe(ctx, filters...); err != nil {
+// greet says hello and takes in the welcome that comes for it.
+func (s *session) greet(byCredential bool) error {
+	heard, err := s.listen()
+	if err != nil {
 		return err
 	}
-	welcome, err := s.askForWelcome(ctx, site)
+	welcome, err := s.askForWelcome()
 	if err != nil {
 		return err
 	}
 	if welcome.Refused != 0 {
-		return &RefusedError{Problem: refusedProblem(welcome.Refused, site)}
+		return &RefusedError{Problem: refusedProblem(welcome.Refused, s.site)}
 	}
-	if err := s.engine.checkHub(site, welcome); err != nil {
+	if err := s.checkHub(welcome); err != nil {
 		return err
 	}
-	if err := s.keep(site, welcome, byCredential); err != nil {
+	if err := s.keep(welcome, byCredential); err != nil {
 		return err
 	}
-	s.number, s.site, s.limits = welcome.Session, welcome.Site, welcome.Limits
-	now := time.Now()
-	s.engine.mu.Lock()
-	s.engine.status.ClockSkew, s.engine.status.HubTime = now.Sub(welcome.Time), now
-	s.engine.mu.Unlock()
-	if welcome.Credential != "" {
-		return errAgain // the next session proves the credential, then the password goes
+	s.number, s.limits = welcome.Session, welcome.Limits
+	s.engine.clock(welcome.Time)
+	if welcome.Credential != "" && !byCredential {
+		return errAgain // the next session shows the credential, then the password goes
 	}
-	if err := s.link.Subscribe(ctx, s.filters()...); err != nil {
-		return err
+	if heard != welcome.Site {
+		if err := s.subscribe(siteFilters(welcome.Site)); err != nil {
+			return err
+		}
 	}
-	return s.assign(&welcome.Assignment)
+	return s.assign(&welcome.Assignment, true)
 }
 
-func (s *session) filters() []string {
-	var list []string
-	for _, kind := range []topic.Kind{topic.Receipt, topic.Changes, topic.Assignment, topic.Hint, topic.Command} {
-		list = append(list, topic.ForSite(s.site, kind))
+// listen subscribes to the welcome and, where the site's ID is known, in the
+// same packet to what comes behind it: then nothing of that is lost, and a way
+// to the hub and back is saved. It tells which site's messages are heard; a
+// device that is refused may hear none.
+func (s *session) listen() (heard sitesync.SiteID, err error) {
+	filters := []string{topic.ForDevice(s.clientID, topic.Welcome)}
+	if s.site.ID != 0 && s.engine.Status().Link != sitesync.LinkRefused {
+		heard = s.site.ID
+		filters = append(filters, siteFilters(heard)...)
 	}
-	return append(list, topic.AllResyncs(s.site))
+	began := time.Now()
+	err = s.subscribe(filters)
+	s.pace.begin(time.Since(began))
+	if heard != 0 && sitesync.CodeOf(err) == sitesync.CodeForbidden {
+		return 0, nil
+	}
+	return heard, err
 }
 
-func (s *session) askForWelcome(ctx context.Context, site *Site) (*wire.Welcome, error) {
+// subscribe does not wait for ever: a hub that lives and does not answer would
+// keep the device from trying anew.
+func (s *session) subscribe(filters []string) error {
+	ctx, cancel := context.WithTimeout(s.ctx, maxTries*s.engine.Timings.RequestTimeout)
+	defer cancel()
+	err := s.link.Subscribe(ctx, filters...)
+	if err != nil && ctx.Err() != nil && s.ctx.Err() == nil {
+		return errUnanswered
+	}
+	return err
+}
+
+func siteFilters(site sitesync.SiteID) []string {
+	list := []string{topic.AllResyncs(site)}
+	for _, kind := range []topic.Kind{topic.Receipt, topic.Changes, topic.Assignment, topic.Hint} {
+		list = append(list, topic.ForSite(site, kind))
+	}
+	return list
+}
+
+// askForWelcome says hello, again when nothing comes.
+func (s *session) askForWelcome() (*wire.Welcome, error) {
+	e := s.engine
 	for range maxTries {
-		hello := s.engine.hello(site)
-		for _, page := range wire.SplitHello(hello) {
-			if err := s.link.Publish(ctx, topic.ForDevice(s.clientID, topic.Hello), wire.Encode(0, 0, page)); err != nil {
+		sent := 0
+		for _, page := range wire.SplitHello(e.hello(s.site)) {
+			frame := wire.Encode(0, 0, page)
+			if err := s.link.Publish(s.ctx, topic.ForDevice(s.clientID, topic.Hello), frame); err != nil {
 				return nil, err
 			}
+			sent += len(frame)
 		}
-		timeout := time.NewTimer(s.engine.Timings.RequestTimeout)
-		welcome, err := s.awaitWelcome(ctx, timeout.C)
+		timeout := time.NewTimer(s.upTimeout(sent))
+		welcome, err := s.awaitWelcome(timeout.C)
 		timeout.Stop()
 		if err != nil || welcome != nil {
 			return welcome, err
@@ -118,13 +156,11 @@ func (s *session) askForWelcome(ctx context.Context, site *Site) (*wire.Welcome,
 	return nil, errUnanswered
 }
 
-// awaitWelcome gives nil when the time is up.
-func (s *session) awaitWelcome(ctx context.Context, timeout <-chan time.Time) (*wire.Welcome, error) {
+// awaitWelcome gives nil when the time is up. What else has arrived stays in
+// the inbox: it may be newer than what the welcome tells.
+func (s *session) awaitWelcome(timeout <-chan time.Time) (*wire.Welcome, error) {
 	for {
-		for _, m := range s.in.take() {
-			if topic.Parse(m.topic).Kind != topic.Welcome {
-				continue
-			}
+		if m, ok := s.in.takeWelcome(); ok {
 			_, welcome, err := wire.Decode[wire.Welcome](m.payload)
 			if err != nil {
 				return nil, fmt.Errorf("the hub's welcome: %w", err)
@@ -132,8 +168,8 @@ func (s *session) awaitWelcome(ctx context.Context, timeout <-chan time.Time) (*
 			return welcome, nil
 		}
 		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		case <-s.ctx.Done():
+			return nil, context.Cause(s.ctx)
 		case <-s.link.Done():
 			return nil, s.link.Err()
 		case <-timeout:
@@ -141,84 +177,4 @@ func (s *session) awaitWelcome(ctx context.Context, timeout <-chan time.Time) (*
 		case <-s.in.ready:
 		}
 	}
-}
-
-// checkHub refuses a hub that is not the one this directory's data belongs to,
-// or an older copy of it. A person who wants to change over to another hub or
-// site gets there with an empty outbox, and what is here is forgotten: it is at
-// the former hub.
-func (e *Engine) checkHub(site *Site, w *wire.Welcome) error {
-	known := site.HubID != ""
-	switch other := site.HubID != hex.EncodeToString(w.Hub[:]) || site.ID != w.Site; {
-	case known && other && site.Switch && e.DB.Backlog() == 0:
-		if err := e.DB.Clear(); err != nil {
-			return err
-		}
-		if err := e.edit(func(s *Site) { s.HubID, s.ID, s.Generation, s.Proof, s.Switch = "", 0, 0, nil, false }); err != nil {
-			return err
-		}
-		return errAgain
-	case known && other:
-		return &RefusedError{sitesync.Problem{Code: sitesync.ProblemDiverged,
-			Message: "This is another hub, or another site, than the one this device's data belongs to.",
-			Next:    "Correct the hub's address and the site's name; to change over, let what waits be sent first or export it."}}
-	case known && w.Generation < site.Generation:
-		return &RefusedError{sitesync.Problem{Code: sitesync.ProblemDiverged,
-			Message: fmt.Sprintf("The hub is an older copy of the one this device knows (generation %d, known is %d).", w.Generation, site.Generation),
-			Next:    "Ask the hub's operator; everything written here stays on this device until then."}}
-	}
-	return nil
-}
-
-// keep saves what the welcome told. A credential is saved beside the password;
-// a session that the credential opened removes the password.
-func (s *session) keep(site *Site, w *wire.Welcome, byCredential bool) error {
-	same := true
-	err := s.engine.edit(func(kept *Site) {
-		if same = kept.Hub == site.Hub && kept.Name == site.Name; !same {
-			return // the details were changed meanwhile
-		}
-		kept.ID, kept.Name, kept.Code = w.Site, w.Name, w.Code
-		kept.HubID, kept.Generation, kept.Proof = hex.EncodeToString(w.Hub[:]), w.Generation, w.GenerationProof
-		kept.Addresses = w.Assignment.Addresses
-		for _, pin := range w.Assignment.CAPins {
-			if text := hex.EncodeToString(pin[:]); !slices.Contains(kept.Pins, text) {
-				kept.Pins = append(slices.Clone(kept.Pins), text)
-			}
-		}
-		kept.Switch = false
-		switch {
-		case byCredential:
-			kept.Password = ""
-		case w.Credential != "":
-			kept.Credential, kept.Fresh = w.Credential, false
-		}
-	})
-	if err == nil && !same {
-		return errAgain
-	}
-	return err
-}
-
-// refusedProblem puts a refused welcome into words.
-func refusedProblem(r wire.Refused, site *Site) sitesync.Problem {
-	p := sitesync.Problem{Code: r.Problem()}
-	switch r {
-	case wire.RefusedDeleted:
-		p.Message, p.Next = "The site was deleted at the hub.", "Ask the hub's operator; export what waits here before joining another site."
-	case wire.RefusedHardwareReset:
-		p.Message, p.Next = "The hub's operator freed the site for a new device.", "If this device is to go on, enter the site's password here again."
-	case wire.RefusedReplaced:
-		p.Message, p.Next = "Another installation on this device took the site over.", "If this one is the right one, enter the site's password here again."
-	case wire.RefusedDisabled:
-		p.Message, p.Next = "The site is disabled at the hub.", "Ask the hub's operator; it goes on by itself once the site is enabled."
-	case wire.RefusedSiteRenamed:
-		p.Message = fmt.Sprintf("The site has another name at the hub than %q.", site.Name)
-		p.Next = "Enter the site's new name on this device, or have the old one put back; no password is needed."
-	case wire.RefusedPasswordChanged:
-		p.Message, p.Next = "The site's password was changed at the hub.", "Enter the new password on this device, or have the old one put back."
-	case wire.RefusedTwoDevices:
-		p.Message, p.Next = "Two installations use this site in turn, so the hub holds both.", "Ask the hub's operator to decide which one is right and to reset the site's hardware."
-	}
-	return p
 }

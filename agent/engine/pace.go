@@ -1,83 +1,119 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"sitesync/shared/wire"
+)
 
 // pace knows how fast the link is and sizes what is sent by it: about a second
 // of the link to a batch and two batches on the way on a slow one, up to what
-// the hub allows on a fast one.
+// the hub allows on a fast one; and some seconds of the link to what the hub may
+// send ahead. It is plain arithmetic, and outlives sessions: the next one most
+// likely goes over the same link.
 type pace struct {
-	rate  float64 // bytes a second, as acknowledged
-	ratio float64 // bytes before compression to one after it
-	rtt   time.Duration
-	acked time.Time // when the last batch was acknowledged
+	up, down flow
+	ratio    float64 // bytes before compression to one after it
+	rtt      time.Duration
+}
+
+// flow is one direction.
+type flow struct {
+	rate float64   // bytes a second
+	last time.Time // when bytes last arrived
 }
 
 const (
-	firstRate  = 32 << 10  // assumed before anything is measured
-	leastBatch = 2 << 10   // bytes as sent
+	firstRate  = 8 << 10   // bytes a second, before anything is measured
+	mostRate   = 2 << 20   // beyond it nothing changes
+	leastRate  = 1 << 10   // below it links count as cut
+	leastBatch = 2 << 10   // bytes as sent; smaller ones tell nothing about the link
 	mostBatch  = 512 << 10 // bytes as sent
-	fastBatch  = 64 << 10  // from here on a link counts as fast
-	slowWindow = 2         // batches on the way on a slow link
+
+	creditSeconds = 8 // of the link that the hub may send ahead
+	leastCredit   = 16 << 10
 )
 
-func newPace() pace { return pace{rate: firstRate, ratio: 4} }
+func newPace() pace {
+	return pace{up: flow{rate: firstRate}, down: flow{rate: firstRate}, ratio: 4}
+}
+
+// begin starts a session, in which a small packet and its answer took so long.
+func (p *pace) begin(rtt time.Duration) {
+	p.rtt, p.up.last, p.down.last = rtt, time.Time{}, time.Time{}
+}
 
 // batch is how many bytes, as sent, the next batch should have.
-func (p *pace) batch() int { return int(min(max(p.rate, leastBatch), mostBatch)) }
+func (p *pace) batch() int { return int(min(max(p.up.rate, leastBatch), mostBatch)) }
 
 // raw is the same before compression.
 func (p *pace) raw() int { return int(float64(p.batch()) * p.ratio) }
 
-// window is how many batches may be on the way.
-func (p *pace) window(most int) int {
-	if p.batch() < fastBatch {
-		return min(slowWindow, most)
+// room reports whether another batch may go out beside so many on the way, of
+// so many bytes: as long as they are two seconds of the link, or two batches.
+func (p *pace) room(l *wire.Limits, batches, bytes int) bool {
+	if batches == 0 {
+		return true
 	}
-	return most
+	window := max(2*p.up.rate, float64(2*p.batch()))
+	return batches < int(l.WindowBatches) && float64(bytes+p.batch()) <= window
 }
 
-// credit is how many bytes of a stream the hub may send ahead: some seconds of
-// the link.
-func (p *pace) credit(most uint64) uint64 {
-	return min(uint64(max(p.batch()*8, 16<<10)), most)
+// credit is how many bytes of a stream the hub may send ahead.
+func (p *pace) credit(most uint32) uint64 {
+	return min(uint64(max(creditSeconds*min(p.down.rate, mostBatch), leastCredit)), uint64(most))
 }
 
 // packed takes note of how well a batch was compressed.
 func (p *pace) packed(raw, sent int) {
-	if sent > 0 && raw > 0 {
-		p.ratio = blend(p.ratio, float64(raw)/float64(sent))
+	if sent >= leastBatch {
+		p.ratio = min(max(blend(p.ratio, float64(raw)/float64(sent)), 1), 64)
 	}
 }
 
-// answered takes note that a batch sent at a time was acknowledged. While
-// batches follow one another without a gap, the time between acknowledgements
-// is what the link needs for one.
-func (p *pace) answered(sent time.Time, bytes int) {
-	now := time.Now()
-	took := now.Sub(sent)
-	if p.rtt == 0 || took < p.rtt {
-		p.rtt = took
+// sent takes note of a batch that was sent at one time and answered at another;
+// arrived, of a part of a stream that began at one time and came at another.
+func (p *pace) sent(since, at time.Time, bytes int)    { p.measure(&p.up, since, at, bytes) }
+func (p *pace) arrived(since, at time.Time, bytes int) { p.measure(&p.down, since, at, bytes) }
+
+// measure takes note of bytes for which the link had from since to at. While
+// they follow others without a gap, the time between the two is what the link
+// needs for them. A second fast sample says more than one, so growth is by
+// halves; a fall is taken at its word.
+func (p *pace) measure(f *flow, since, at time.Time, bytes int) {
+	took := at.Sub(since) - p.rtt
+	if f.last.After(since) {
+		took = at.Sub(f.last)
 	}
-	if p.acked.After(sent) {
-		took = now.Sub(p.acked)
+	f.last = at
+	if bytes < leastBatch {
+		return
 	}
-	p.acked = now
-	took = max(took, time.Millisecond)
-	measured := float64(bytes) / took.Seconds()
-	// A batch too small to fill the link says nothing about its speed, except
-	// that it is not slower: growth is by doubling, fall is taken at its word.
-	if measured > p.rate {
-		measured = min(measured, 2*p.rate)
+	measured := float64(bytes) / max(took, time.Millisecond).Seconds()
+	f.rate = max(min(blend(f.rate, min(measured, 2*f.rate)), mostRate), leastRate)
+}
+
+// slower takes note that an answer did not come in time.
+func (p *pace) slower() {
+	p.up.rate, p.down.rate = max(p.up.rate/2, leastRate), max(p.down.rate/2, leastRate)
+}
+
+// cut takes note that the link was lost while bytes were on their way up or
+// down: whatever its speed, it does not live long enough for as many. Were it
+// met with the same again, a link that is cut every so many bytes would carry
+// the same part for ever.
+func (p *pace) cut(up, down bool) {
+	if up {
+		p.up.rate = max(min(p.up.rate, mostBatch)/2, leastRate)
 	}
-	if bytes >= leastBatch || measured > p.rate {
-		p.rate = blend(p.rate, measured)
+	if down {
+		p.down.rate = max(min(p.down.rate, mostBatch)/2, leastRate)
 	}
 }
 
-// timeout is how long an answer to so many bytes may take.
-func (p *pace) timeout(least time.Duration, bytes int) time.Duration {
-	transfer := time.Duration(4 * float64(bytes) / max(p.rate, leastBatch) * float64(time.Second))
-	return max(least, 4*p.rtt) + transfer
+// timeout is how long the answer to what is on the way may take.
+func (p *pace) timeout(f *flow, least time.Duration, bytes int) time.Duration {
+	return max(least, 4*p.rtt) + time.Duration(4*float64(bytes)/f.rate*float64(time.Second))
 }
 
 // blend moves an average half-way to what was measured.

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"errors"
-	"fmt"
+	"time"
 
 	"sitesync/agent/localdb"
 	"sitesync/shared/sitesync"
@@ -10,169 +10,239 @@ import (
 	"sitesync/shared/wire"
 )
 
-// loading is the full-data delivery of a store in this session.
+// loading is the full-data delivery of a store in this session. There is one at
+// a time, so that the first stores can be worked with soon.
 type loading struct {
+	store   sitesync.StoreID
 	epoch   sitesync.Epoch
 	stream  uint32
+	began   time.Time
 	credit  uint64 // allowed so far
 	arrived uint64 // bytes so far
 }
 
-// startLoads begins, or goes on with, the delivery of every store that is
-// being loaded.
+// isLoading reports whether a store is being delivered and not all is here.
+func isLoading(st *localdb.Store) bool {
+	return st.Phase == sitesync.PhaseLoading && st.Resync != nil && !st.Resync.Scanned
+}
+
+// startLoads follows an assignment: it ends what is over, and begins or goes on
+// with what is not.
 func (s *session) startLoads() error {
-	for _, st := range s.engine.DB.Stores() {
-		if st.Phase != sitesync.PhaseLoading || st.Resync == nil {
-			delete(s.loads, st.ID)
-			s.done(waitKey("resync", st.ID))
-			s.done(waitKey("loaded", st.ID))
-			continue
+	scanned := false
+	for _, st := range s.db.Stores() {
+		if l := s.load; l != nil && l.store == st.ID && !(isLoading(&st) && l.epoch == st.Epoch) {
+			s.load = nil
 		}
-		if l := s.loads[st.ID]; l != nil && l.epoch == st.Epoch {
-			continue
+		if s.load == nil || s.load.store != st.ID {
+			s.waits.done(request{topic.ResyncRequest, st.ID}) // what was gone may be there now
 		}
-		if st.Resync.Scanned {
-			s.loads[st.ID] = &loading{epoch: st.Epoch}
-			if err := s.startPull(); err != nil {
-				return err
-			}
-			continue
+		if isScanned(&st) {
+			scanned = true
+		} else {
+			s.waits.done(request{topic.Handover, st.ID})
 		}
-		if err := s.load(&st); err != nil {
+	}
+	if scanned {
+		if err := s.startPull(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.loadNext()
 }
 
-// load begins a stream where the database stands.
-func (s *session) load(st *localdb.Store) error {
+// loadNext begins the delivery of the next store, if none is under way: one
+// that is half here before the others, and small ones before large ones. One
+// that the hub could not deliver has a time of its own.
+func (s *session) loadNext() error {
+	if s.load != nil {
+		return nil
+	}
+	var next *localdb.Store
+	for _, st := range s.db.Stores() {
+		if !isLoading(&st) || s.isHeld(st.ID) || s.waits[request{topic.ResyncRequest, st.ID}] != nil {
+			continue
+		}
+		if next == nil || goesBefore(st.Resync, next.Resync) {
+			next = &st
+		}
+	}
+	if next == nil {
+		return nil
+	}
+	return s.beginLoad(next)
+}
+
+func goesBefore(a, b *localdb.Resync) bool {
+	if begun := !a.After.IsZero(); begun != !b.After.IsZero() {
+		return begun
+	}
+	return a.Total < b.Total
+}
+
+// beginLoad begins a stream where the database stands.
+func (s *session) beginLoad(st *localdb.Store) error {
 	s.stream++
-	s.loads[st.ID] = &loading{epoch: st.Epoch, stream: s.stream}
+	s.load = &loading{store: st.ID, epoch: st.Epoch, stream: s.stream, began: time.Now()}
 	return s.loadOn(st)
 }
 
 // loadOn gives the stream more credit.
 func (s *session) loadOn(st *localdb.Store) error {
-	l := s.loads[st.ID]
-	l.credit = l.arrived + s.pace.credit(uint64(s.limits.CreditBytes))
-	m := &wire.ResyncRequest{Epoch: l.epoch, Stream: l.stream, Credit: l.credit, After: st.Resync.After, Head: st.Resync.Head}
-	bytes, err := s.send(topic.Topic{Kind: topic.ResyncRequest}, st.ID, m)
-	s.expect(waitKey("resync", st.ID), bytes, func() error { return s.loadAnew(st.ID) })
-	return err
+	l := s.load
+	l.credit = l.arrived + s.pace.credit(s.limits.CreditBytes)
+	s.waits.expect(request{topic.ResyncRequest, st.ID}, time.Now().Add(s.downTimeout(l.credit-l.arrived)),
+		func() error { return s.loadAgain(st.ID) })
+	return s.send(topic.ResyncRequest, st.ID, &wire.ResyncRequest{Epoch: l.epoch, Stream: l.stream, Credit: l.credit,
+		After: st.Resync.After, Head: st.Resync.Head})
 }
 
-// loadAnew begins a new stream, for instance after a gap.
+// loadAgain begins another stream in place of the one that does not go on.
+func (s *session) loadAgain(store sitesync.StoreID) error {
+	if st, _ := s.db.Store(store); isLoading(&st) {
+		return s.beginLoad(&st)
+	}
+	return s.endLoad(store)
+}
+
+// loadAnew begins the delivery from the beginning: what has arrived is not what
+// the hub has.
 func (s *session) loadAnew(store sitesync.StoreID) error {
-	st, ok := s.engine.DB.Store(store)
-	if !ok || st.Resync == nil || st.Resync.Scanned {
-		return nil
+	delete(s.pulled, store)
+	s.waits.done(request{topic.Handover, store})
+	if err := s.db.RestartResync(store); err != nil {
+		return err
 	}
-	return s.load(&st)
+	return s.endLoad(store)
 }
 
-func (s *session) handleResync(h wire.Header, m *message) error {
-	switch {
-	case wire.IsManifest(h):
-		return handle(m, s.manifest)
-	case wire.IsChunk(h):
-		return handle(m, s.chunk)
+// endLoad ends a delivery, and begins the next.
+func (s *session) endLoad(store sitesync.StoreID) error {
+	s.waits.done(request{topic.ResyncRequest, store})
+	if s.load != nil && s.load.store == store {
+		s.load = nil
 	}
-	return fmt.Errorf("a message of the hub: a %v on a resync topic", h.Kind)
+	return s.loadNext()
 }
 
-func (s *session) manifest(store sitesync.StoreID, m *wire.Manifest) error {
-	l := s.loads[store]
-	if l == nil || l.stream != m.Stream {
+// resync takes a message of a delivery.
+func (s *session) resync(m *message) error {
+	h, err := wire.ParseHeader(m.payload)
+	if err == nil && wire.IsManifest(h) {
+		return take(s, m, func(store sitesync.StoreID, manifest *wire.Manifest) error { return s.manifest(store, manifest, m) })
+	}
+	return take(s, m, func(store sitesync.StoreID, chunk *wire.Chunk) error { return s.chunk(store, chunk, m) })
+}
+
+// loads finds the delivery that a message is a part of, nil when that is over,
+// and takes note of the message.
+func (s *session) loads(store sitesync.StoreID, stream uint32, spent uint64, m *message) *loading {
+	l := s.load
+	if l == nil || l.store != store || l.stream != stream {
 		return nil
 	}
-	s.progress(waitKey("resync", store))
-	l.arrived = m.Spent + s.lastBytes
-	err := s.engine.DB.BeginResync(store, m)
-	if errors.Is(err, localdb.ErrStale) {
+	s.pace.arrived(l.began, m.at, len(m.payload))
+	l.arrived = spent + uint64(len(m.payload))
+	return l
+}
+
+func (s *session) manifest(store sitesync.StoreID, c *wire.Manifest, m *message) error {
+	l := s.loads(store, c.Stream, c.Spent, m)
+	if l == nil {
+		return nil
+	}
+	switch err := s.db.BeginResync(store, c); {
+	case errors.Is(err, localdb.ErrStale):
 		return nil // the epoch is over; an assignment says what comes next
+	case err != nil:
+		return err
 	}
-	return err
+	return s.loadMore(l)
+}
+
+// loadMore gives more credit when it is time to.
+func (s *session) loadMore(l *loading) error {
+	st, _ := s.db.Store(l.store)
+	if !isLoading(&st) || !s.runsOut(l.credit, l.arrived) {
+		return nil
+	}
+	return s.loadOn(&st)
 }
 
 // chunk takes a part of the store in. More credit goes out first, so that the
 // hub sends on while the chunk is written.
-func (s *session) chunk(store sitesync.StoreID, m *wire.Chunk) error {
-	l := s.loads[store]
-	if l == nil || l.epoch != m.Epoch {
+func (s *session) chunk(store sitesync.StoreID, c *wire.Chunk, m *message) error {
+	if c.Gone {
+		return s.gone(store, c)
+	}
+	l := s.loads(store, c.Stream, c.Spent, m)
+	if l == nil {
 		return nil
 	}
-	if m.Gone {
-		return s.gone(store, l, m)
-	}
-	if l.stream != m.Stream {
-		return nil
-	}
-	key := waitKey("resync", store)
-	s.progress(key)
-	l.arrived = m.Spent + s.lastBytes
-	st, _ := s.engine.DB.Store(store)
-	if !m.Last && st.Resync != nil && l.credit-min(l.credit, l.arrived) < s.pace.credit(uint64(s.limits.CreditBytes))/2 {
-		if err := s.loadOn(&st); err != nil {
+	r := request{topic.ResyncRequest, store}
+	if !c.Last {
+		if err := s.loadMore(l); err != nil {
 			return err
 		}
 	}
-	err := s.engine.DB.ApplyChunk(store, m)
-	if errors.Is(err, localdb.ErrStale) {
-		return s.loadAnew(store)
-	}
-	if err != nil || !m.Last {
+	switch err := s.db.ApplyChunk(store, c); {
+	case errors.Is(err, localdb.ErrStale):
+		s.engine.Log.Debug("a chunk does not fit", "store", store)
+		return s.askAgain(r)
+	case err != nil:
 		return err
+	case !c.Last:
+		s.waits.progress(r, time.Now().Add(s.downTimeout(l.credit-min(l.credit, l.arrived))))
+		return nil
 	}
-	s.done(key)
-	return s.startPull() // then the log from the manifest's head
+	return errors.Join(s.startPull(), s.endLoad(store)) // the log from the manifest's head is still to come
 }
 
-// gone deals with a delivery that the hub does not go on with. Without a
-// stream it says that what arrived is not what it has.
-func (s *session) gone(store sitesync.StoreID, l *loading, m *wire.Chunk) error {
-	s.done(waitKey("loaded", store))
-	if m.Stream == 0 {
-		if err := s.engine.DB.RestartResync(store); err != nil {
+// gone deals with a delivery that the hub does not go on with. Without a stream
+// it says that what arrived is not what it has. Else it is over, and the next
+// assignment says so; or its beginning is no longer known, and another try gets
+// a new one.
+func (s *session) gone(store sitesync.StoreID, c *wire.Chunk) error {
+	st, _ := s.db.Store(store)
+	if c.Stream == 0 && isScanned(&st) && st.Epoch == c.Epoch {
+		return s.loadAnew(store)
+	}
+	if l := s.load; l == nil || l.store != store || l.stream != c.Stream {
+		return nil
+	}
+	s.load = nil
+	r := request{topic.ResyncRequest, store}
+	if w := s.waits[r]; w != nil && w.tries+1 >= maxTries {
+		return errors.Join(s.heldByHub(store), s.loadNext())
+	}
+	s.waits.expect(r, time.Now().Add(s.engine.Timings.RequestTimeout), func() error {
+		if err := s.db.RestartResync(store); err != nil {
 			return err
 		}
-		return s.loadAnew(store)
-	}
-	if l.stream == m.Stream { // wait for the next assignment, or ask once more later
-		s.expect(waitKey("resync", store), 0, func() error { return s.restart(store) })
-	}
-	return nil
-}
-
-func (s *session) restart(store sitesync.StoreID) error {
-	if err := s.engine.DB.RestartResync(store); err != nil {
-		return err
-	}
-	return s.loadAnew(store)
+		return s.loadAgain(store)
+	})
+	return s.loadNext()
 }
 
 // finishLoads reports every store that has arrived whole.
 func (s *session) finishLoads() error {
-	for store := range s.loads {
-		if err := s.finishLoad(store); err != nil {
+	for _, st := range s.db.Stores() {
+		if err := s.finishLoad(&st); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// finishLoad reports a store as loaded once all of it is here and nothing of
-// it waits to be sent: then its digest must be the hub's.
-func (s *session) finishLoad(store sitesync.StoreID) error {
-	l := s.loads[store]
-	st, ok := s.engine.DB.Store(store)
-	if l == nil || !ok || st.Phase != sitesync.PhaseLoading || st.Resync == nil || !st.Resync.Scanned ||
-		st.Queued() > 0 || s.pull != nil {
+// finishLoad reports a store as loaded once all of it is here, a pull has shown
+// so, and nothing of it waits to be sent: then its digest must be the hub's.
+func (s *session) finishLoad(st *localdb.Store) error {
+	if !isScanned(st) || s.pulled[st.ID] != st.Epoch || st.Queued() > 0 || s.isHeld(st.ID) {
 		return nil
 	}
-	m := &wire.Handover{Step: wire.Loaded, Handover: st.Handover, Epoch: st.Epoch, Replica: s.engine.DB.Replica(),
-		Digest: st.Digest, Cursor: st.Cursor}
-	bytes, err := s.send(topic.Topic{Kind: topic.Handover}, store, m)
-	s.expect(waitKey("loaded", store), bytes, s.startPull) // not at the head perhaps: pull, then report again
-	return err
+	// Where the hub does not say that the store is active, its log may have
+	// moved on: pull, and report again.
+	s.waits.expect(request{topic.Handover, st.ID}, time.Now().Add(s.upTimeout(0)), s.startPull)
+	return s.send(topic.Handover, st.ID, &wire.Handover{Step: wire.Loaded, Handover: st.Handover, Epoch: st.Epoch,
+		Replica: s.db.Replica(), Digest: st.Digest, Cursor: st.Cursor})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sitesync/shared/kv"
 	"sitesync/shared/link"
@@ -32,6 +33,7 @@ type Site struct {
 	Proof      []byte          `json:"proof,omitempty"` // that came with Generation
 	Disabled   bool            `json:"disabled,omitempty"`
 	Switch     bool            `json:"switch,omitempty"` // a person wants another hub or site: the next welcome may be of one
+	LastSync   sitesync.Time   `json:"lastSync,omitzero"`
 }
 
 const siteFormat = 1
@@ -110,4 +112,31 @@ func (s *Site) candidates() []string {
 	return list
 }
 
-func removeSite(dir string) error { return os.Remove(siteFile(dir)) }
+// Forget makes the site free for another hub, once nothing is left here that
+// belongs to the former one.
+func (s *Site) Forget() {
+	s.HubID, s.ID, s.Generation, s.Proof, s.Switch, s.LastSync = "", 0, 0, nil, false, sitesync.Time{}
+}
+
+// idle is the state of the link before anything was tried; s may be nil.
+func (s *Site) idle() sitesync.LinkState {
+	switch {
+	case s == nil:
+		return sitesync.LinkUnjoined
+	case s.Disabled:
+		return sitesync.LinkDisabled
+	default:
+		return sitesync.LinkConnecting
+	}
+}
+
+// trusts reports whether two sites trust the same hubs.
+func (s *Site) trusts(as *Site) bool { return s.CA == as.CA && slices.Equal(s.Pins, as.Pins) }
+
+// removeSite has the device belong to no site; that none was saved is fine.
+func removeSite(dir string) error {
+	if err := os.Remove(siteFile(dir)); !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}

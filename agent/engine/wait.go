@@ -4,71 +4,76 @@ import (
 	"time"
 
 	"sitesync/shared/sitesync"
+	"sitesync/shared/topic"
 )
 
-// wait is a request that has not been answered. It is made again when its time
-// is up, and after maxTries the session is given up.
+// request names what the hub is asked for: a kind of message and, where it is
+// about one, its store.
+type request struct {
+	kind  topic.Kind
+	store sitesync.StoreID
+}
+
+// maxTries is how often a request is made before the session is given up.
+const maxTries = 4
+
+// waits are the requests that have not been answered. Each is made again when
+// its time is up.
+type waits map[request]*wait
+
 type wait struct {
 	until time.Time
-	tries int
-	again func() error
+	tries int          // that were not answered
+	again func() error // makes the request again
 }
 
-func waitKey(what string, store sitesync.StoreID) string { return what + "/" + store.String() }
-
-// expect waits for an answer to a request of so many bytes. A request that is
-// waited for already keeps its count.
-func (s *session) expect(key string, bytes int, again func() error) {
-	w := s.waits[key]
-	if w == nil {
-		w = &wait{}
-		s.waits[key] = w
+// expect waits for an answer. A request that is waited for already keeps its
+// count.
+func (w waits) expect(r request, until time.Time, again func() error) {
+	known := w[r]
+	if known == nil {
+		known = &wait{}
+		w[r] = known
 	}
-	w.again = again
-	w.until = time.Now().Add(s.pace.timeout(s.engine.Timings.RequestTimeout, bytes))
+	known.until, known.again = until, again
 }
 
-// progress notes that an answer came, of several.
-func (s *session) progress(key string) {
-	if w := s.waits[key]; w != nil {
-		w.tries = 0
-		w.until = time.Now().Add(s.pace.timeout(s.engine.Timings.RequestTimeout, 0))
+// progress notes that an answer came, and that more of it is to come.
+func (w waits) progress(r request, until time.Time) {
+	if known := w[r]; known != nil {
+		known.until, known.tries = until, 0
 	}
 }
 
-func (s *session) done(key string) { delete(s.waits, key) }
+// done ends a wait.
+func (w waits) done(r request) { delete(w, r) }
 
-// deadline gives a channel that fires when the next thing is due.
-func (s *session) deadline() <-chan time.Time {
-	next := s.nextTry
-	for _, w := range s.waits {
-		if w.until.Before(next) {
-			next = w.until
-		}
+// next is when the first of them is due; zero when there is none.
+func (w waits) next() (at time.Time) {
+	for _, known := range w {
+		at = earlier(at, known.until)
 	}
-	return time.After(time.Until(next))
+	return at
 }
 
-// repeat makes what is overdue again.
-func (s *session) repeat() error {
-	now := time.Now()
-	if !now.Before(s.nextTry) {
-		return s.probe()
-	}
-	for key, w := range s.waits {
-		if now.Before(w.until) {
+// due lists what is to be asked for again now, and counts it.
+func (w waits) due(now time.Time) (list []request, err error) {
+	for r, known := range w {
+		if now.Before(known.until) {
 			continue
 		}
-		if w.tries++; w.tries >= maxTries {
-			return errUnanswered
+		if known.tries++; known.tries >= maxTries {
+			return nil, errUnanswered
 		}
-		s.engine.Log.Debug("a request was not answered", "request", key, "tries", w.tries)
-		if err := w.again(); err != nil {
-			return err
-		}
-		if w.until.Before(now) {
-			w.until = now.Add(s.pace.timeout(s.engine.Timings.RequestTimeout, 0))
-		}
+		list = append(list, r)
 	}
-	return nil
+	return list, nil
+}
+
+// earlier is the earlier of two times, of which zero ones do not count.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

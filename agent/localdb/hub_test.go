@@ -37,7 +37,9 @@ func newModelHub() *modelHub {
 	return &modelHub{epoch: epoch1, phase: sitesync.PhaseLoading, records: map[string]string{}, tracks: map[sitesync.Epoch]*track{}}
 }
 
-func text(op sitesync.Op, id string, data []byte) string { return fmt.Sprintf("%s %s %s", op, id, data) }
+func text(op sitesync.Op, id string, data []byte) string {
+	return fmt.Sprintf("%s %s %s", op, id, data)
+}
 
 func (h *modelHub) track(epoch sitesync.Epoch) *track {
 	if h.tracks[epoch] == nil {

@@ -75,7 +75,7 @@ func (r *receipts) read(from places) error {
 	for i := range queues {
 		o := &queues[i]
 		p, told := from.of(s.ID, o.Epoch)
-		if told || oldest[i] >= o.Confirmed && o.Queued() == 0 && i < len(queues)-1 {
+		if told {
 			continue
 		}
 		if p.settled > o.Confirmed || p.queued > o.Last {

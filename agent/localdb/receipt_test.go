@@ -107,6 +107,22 @@ func TestReceiptsOfFormerEpochs(t *testing.T) {
 	wantPoll(t, d, before, "S3/1.2/1=applied")
 }
 
+// An epoch that is told stays told beside an older one that still waits.
+func TestReceiptsOfOlderEpoch(t *testing.T) {
+	d := writable(t)
+	write(t, d, put("1", `{}`))
+	old := queued(t, d)
+	loading(t, d, epoch2)
+	must(t, d.ApplyChunk(storeA, &wire.Chunk{Epoch: epoch2, Last: true}))
+	assign(t, d, assigned(storeA, epoch2, sitesync.PhaseActive))
+	write(t, d, put("2", `{}`))
+	wantSettled(t, d, receiptFor(queued(t, d), 1), Agrees)
+	loading(t, d, sitesync.NewEpoch(1, 3))
+	at := wantPoll(t, d, "", "S3/1.1/1=queued S3/1.2/1=applied")
+	wantSettled(t, d, receiptFor(old, 1), Agrees)
+	wantPoll(t, d, at, "S3/1.1/1=applied")
+}
+
 func TestReceiptsOfStores(t *testing.T) {
 	d := open(t, t.TempDir())
 	activate(t, d, storeB, epoch1)

@@ -230,6 +230,22 @@ func TestResyncOutOfOrder(t *testing.T) {
 	}
 }
 
+// A store in which nothing lives is not blank while a delete waits: the record
+// that the hub still has must not come back.
+func TestResyncNotBlank(t *testing.T) {
+	d := writable(t)
+	write(t, d, put("00001", `{}`))
+	wantSettled(t, d, receiptFor(queued(t, d), 1), Agrees)
+	write(t, d, del("00001"))
+	q := queued(t, d)
+	loading(t, d, epoch2)
+	must(t, d.ApplyChunk(storeA, &wire.Chunk{Epoch: epoch2, Records: hubRecords(0, 3), Last: true}))
+	wantData(t, d, "00001", "")
+	wantWhole(t, d)
+	wantSettled(t, d, receiptFor(q, 2, wire.Refusal{N: 2, Reason: sitesync.ReasonStaleEpoch, Table: "t", ID: "00001", Present: true, Data: []byte(`{"hub":1}`)}), Agrees)
+	wantLoaded(t, d, hubRecords(0, 3))
+}
+
 func TestRestartResync(t *testing.T) {
 	d := writable(t)
 	must(t, d.RestartResync(storeA)) // nothing to restart

@@ -287,6 +287,23 @@ func TestSettlePast(t *testing.T) {
 	wantSettled(t, d, receiptFor(old, 2), Agrees) // once more, late
 }
 
+// A change of a former epoch does not touch what the present one did to its
+// record, though both have the same n.
+func TestSettlePastBehind(t *testing.T) {
+	d := writable(t)
+	write(t, d, put("1", `{"v":1}`), del("1"), put("2", `{"v":1}`))
+	old := queued(t, d)
+	loading(t, d, epoch2)
+	must(t, d.ApplyChunk(storeA, &wire.Chunk{Epoch: epoch2, Last: true}))
+	assign(t, d, assigned(storeA, epoch2, sitesync.PhaseActive))
+	write(t, d, put("1", `{"v":2}`), del("1"), put("2", `{"v":3}`))
+	refused := wire.Refusal{N: 3, Reason: sitesync.ReasonStaleEpoch, Table: "t", ID: "2", Present: true, Data: []byte(`{"hub":1}`)}
+	wantSettled(t, d, receiptFor(old, 3, refused), Agrees)
+	wantData(t, d, "1", "")
+	wantData(t, d, "2", `{"v":3}`)
+	wantWhole(t, d) // the delete of record 1 still waits
+}
+
 // Problems of unreadable frames end with a good one, others do not.
 func TestBlock(t *testing.T) {
 	d := writable(t)

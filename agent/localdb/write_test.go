@@ -21,8 +21,12 @@ func TestWrite(t *testing.T) {
 	if out[0].ETag != sitesync.ETag([]byte(`{"a":1}`)) {
 		t.Errorf("etag %s", out[0].ETag)
 	}
+	commits := d.kv.Stats().Commits
 	if w := write(t, d, put("1", `{"a":1}`))[0]; w.Result != Unchanged || w.N != 0 || w.ETag != out[0].ETag {
 		t.Errorf("an identical put: %+v", w)
+	}
+	if d.kv.Stats().Commits != commits {
+		t.Error("an identical put was written")
 	}
 	if w := write(t, d, put("1", `{"a": 1}`))[0]; w.Result != Changed || w.N != 3 {
 		t.Errorf("the same with a blank: %+v", w)

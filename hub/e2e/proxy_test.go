@@ -42,6 +42,16 @@ func (c *circuit) close() {
 	c.far.Close()
 }
 
+// ended follows the end of one side. Of a dead circuit the other does not hear
+// of it.
+func (c *circuit) ended(side net.Conn) {
+	if c.dead.Load() {
+		side.Close()
+		return
+	}
+	c.close()
+}
+
 // newProxy lets devices reach an address by a bad link, until the test ends.
 func newProxy(t *testing.T, target string, bad badLink) *proxy {
 	t.Helper()
@@ -93,7 +103,7 @@ type parcel struct {
 // carry takes bytes from one side to the other until the circuit closes. What
 // is on its way then is lost.
 func (p *proxy) carry(c *circuit, from, to net.Conn) {
-	defer c.close()
+	defer c.ended(from)
 	way := make(chan parcel, 64)
 	var delivery sync.WaitGroup
 	delivery.Go(func() {
@@ -103,7 +113,7 @@ func (p *proxy) carry(c *circuit, from, to net.Conn) {
 				continue
 			}
 			if _, err := to.Write(p.count(one.bytes)); err != nil {
-				c.close()
+				c.ended(to)
 			}
 		}
 	})

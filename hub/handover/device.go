@@ -16,9 +16,7 @@ func (d *Driver) Hello(site sitesync.SiteID, replica sitesync.ReplicaID) error {
 			return arrived(m, replica)
 		}
 		e = Event{Kind: Replaced, Replica: replica, By: "device", At: sitesync.At(time.Now()), Volume: volume(m)}
-		if m.Handover == nil {
-			e.Handover, err = d.registry.NextID(registry.IDHandover)
-		}
+		e.Handover, err = d.registry.NextID(registry.IDHandover)
 		return e, true, err
 	})
 }

@@ -41,20 +41,27 @@ func (d *Driver) Take(store sitesync.StoreID, number uint64) (records.Meta, erro
 }
 
 // takePending takes what waits for a store. One goroutine at a time does so,
-// and keeps refusals for those who asked. When it comes upon an intent that the
-// meta names as taken, a crash came before the intent was dropped.
+// and keeps refusals for those who asked. Only when all is repaired are the
+// intents dropped: after a crash in between they are found again, and skipped,
+// since the meta names them as taken.
 func (d *Driver) takePending(store sitesync.StoreID) error {
-	var taken bool
-	for _, in := range d.registry.PendingIntents(store, 0) {
-		refused, err := d.takeOne(in)
-		if err != nil {
+	pending := d.registry.PendingIntents(store, 0)
+	refused := make([]*sitesync.Error, len(pending))
+	for i, in := range pending {
+		var err error
+		if refused[i], err = d.takeOne(in); err != nil {
 			return err
 		}
-		taken = true
-		d.finish(in, refused)
 	}
-	if taken {
-		return d.repair(store)
+	if len(pending) == 0 {
+		return nil
+	}
+	if err := d.repair(store); err != nil {
+		d.log.Error("repairing where a store is wanted failed; it is tried again", "store", store, "error", err)
+		return nil // what was wished is done
+	}
+	for i, in := range pending {
+		d.finish(in, refused[i])
 	}
 	return nil
 }
@@ -144,17 +151,16 @@ func (d *Driver) finish(in registry.Intent, refused *sitesync.Error) {
 	}
 }
 
-// repair brings what the registry shows as wanted to the meta, once nothing
-// waits: a wish may have been refused. It is for show; a failure is logged.
+// repair brings what the registry shows as wanted to the meta, unless somebody
+// made a new wish meanwhile, who takes it and comes by here again.
 func (d *Driver) repair(store sitesync.StoreID) error {
 	m, exists, err := d.state.Meta(store)
 	if err != nil || !exists || len(d.registry.PendingIntents(store, m.Intent)) > 0 {
-		return err // who made a new wish takes it, and comes by here again
+		return err
 	}
 	hub := registry.Actor{Kind: registry.ActorSystem, Name: "hub", Command: "handover"}
-	err = d.registry.SetDesired(hub, store, m.Owner)
-	if err != nil && sitesync.CodeOf(err) != sitesync.CodeNotFound {
-		d.log.Error("repairing where a store is wanted failed", "store", store, "error", err)
+	if err := d.registry.SetDesired(hub, store, m.Owner); sitesync.CodeOf(err) != sitesync.CodeNotFound {
+		return err
 	}
-	return nil
+	return nil // deleted
 }
