@@ -94,6 +94,9 @@ func (c *Config) Identify() (hwid.Kept, hwid.Decision, error) {
 	facts := hwid.Facts{}
 	if c.HardwareFacts != "" {
 		if facts, err = hwid.Load(c.HardwareFacts); err != nil {
+			if e := sitesync.AsError(err); e != nil { // of what stands on the command line
+				err = sitesync.Errorf(sitesync.CodeUsage, e.Next, "%s", e.Message)
+			}
 			return hwid.Kept{}, hwid.Decision{}, err
 		}
 	} else {

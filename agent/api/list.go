@@ -26,7 +26,9 @@ type Record struct {
 	ID    string           `json:"id"`
 	Data  json.RawMessage  `json:"data"` // without blanks between tokens; the ETag is that of the bytes kept
 	ETag  string           `json:"etag"`
-	N     uint64           `json:"n,omitempty"` // of its last change made here
+
+	Changed sitesync.Time `json:"changed"`     // this device's copy, by its clock
+	N       uint64        `json:"n,omitempty"` // of its last change made here
 }
 
 // listRecords answers a page in the order of IDs, or all that follows as
@@ -94,7 +96,7 @@ func (t *tableReader) page(limit int) (items []Record, more bool, err error) {
 		}
 		size += len(rec.Data)
 		items = append(items, Record{Store: t.store, Table: t.table, ID: rec.Key.ID,
-			Data: slices.Clone(rec.Data), ETag: sitesync.ETag(rec.Data), N: rec.N})
+			Data: slices.Clone(rec.Data), ETag: sitesync.ETag(rec.Data), Changed: sitesync.At(rec.Changed), N: rec.N})
 		return true
 	})
 	if len(items) > 0 {

@@ -18,6 +18,7 @@ type DB struct {
 	kv       *kv.DB
 	feed     feed
 	clearing atomic.Bool // a Clear has begun: no store takes changes
+	decoded  decoded     // belongs to the transaction that runs
 
 	mu      sync.RWMutex
 	replica sitesync.ReplicaID
@@ -33,7 +34,7 @@ func Open(dir string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{kv: db, stores: map[sitesync.StoreID]*Store{}}
+	d := &DB{kv: db, decoded: decoded{}, stores: map[sitesync.StoreID]*Store{}}
 	d.feed.init()
 	err = d.load()
 	switch {
@@ -185,7 +186,7 @@ func (d *DB) change(id sitesync.StoreID, fn func(tx *kv.Tx, s *Store) ([]Event, 
 		if events, err = fn(tx, s); err != nil {
 			return err
 		}
-		tx.Set(storeKey(s.ID), s.bytes())
+		tx.Set(storeKey(s.ID), d.decoded.bytes(s))
 		after, place = s, d.feed.reserve()
 		return nil
 	})
@@ -201,7 +202,12 @@ func (d *DB) storeIn(tx *kv.Tx, id sitesync.StoreID) (*Store, bool, error) {
 	if d.clearing.Load() {
 		return nil, false, nil
 	}
-	return readStore(tx, id)
+	value, ok, err := tx.Get(storeKey(id))
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	s, err := d.decoded.store(id, value)
+	return s, err == nil, err
 }
 
 // publish makes a committed state visible, in the order of commits: when it

@@ -43,8 +43,8 @@ func goldenHex(t *testing.T, name string, now []byte) []byte {
 
 func TestGoldenRecords(t *testing.T) {
 	for name, r := range map[string]record{
-		"record-local":   {op: sitesync.OpPut, epoch: sitesync.NewEpoch(1, 4), n: 300, data: []byte(`{"packs":12}`)},
-		"record-hub":     {op: sitesync.OpPut, data: []byte(`{"packs":12}`)},
+		"record-local":   {op: sitesync.OpPut, epoch: sitesync.NewEpoch(1, 4), n: 300, changed: 1_790_000_000_123, data: []byte(`{"packs":12}`)},
+		"record-hub":     {op: sitesync.OpPut, changed: 1_790_000_000_123, data: []byte(`{"packs":12}`)},
 		"record-deleted": {op: sitesync.OpDelete, epoch: sitesync.NewEpoch(1, 4), n: 7, data: []byte{}},
 	} {
 		got, err := parseRecord(goldenHex(t, name, r.bytes()))

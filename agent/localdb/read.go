@@ -1,6 +1,8 @@
 package localdb
 
 import (
+	"time"
+
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
@@ -11,6 +13,12 @@ type Record struct {
 	Key  wire.Key
 	Data []byte
 	N    uint64 // of its last change made here, 0 when it came from the hub
+
+	Changed time.Time // when this device's copy changed, by its clock
+}
+
+func (r record) shown(key wire.Key) Record {
+	return Record{Key: key, Data: r.data, N: r.n, Changed: time.UnixMilli(int64(r.changed)).UTC()}
 }
 
 // Get reads a record. Errors: not_found.
@@ -27,7 +35,7 @@ func (d *DB) Get(store sitesync.StoreID, key wire.Key) (out Record, err error) {
 		if err == nil && !r.live() {
 			err = sitesync.Errorf(sitesync.CodeNotFound, "list the table to see its records", "there is no record %q in table %q", key.ID, key.Table)
 		}
-		out = Record{Key: key, Data: r.data, N: r.n}
+		out = r.shown(key)
 		return err
 	})
 	return out, err
@@ -51,7 +59,7 @@ func (d *DB) List(store sitesync.StoreID, table, after string, fn func(Record) b
 			if err != nil {
 				return false, err
 			}
-			return fn(Record{Key: k, Data: rec.data, N: rec.n}), nil
+			return fn(rec.shown(k)), nil
 		})
 	})
 }

@@ -1,6 +1,7 @@
 package localdb
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -181,11 +182,42 @@ func readStore(tx *kv.Tx, id sitesync.StoreID) (*Store, bool, error) {
 	if err != nil || !ok {
 		return nil, false, err
 	}
+	s, err := parseStore(id, value)
+	return s, err == nil, err
+}
+
+func parseStore(id sitesync.StoreID, value []byte) (*Store, error) {
 	s := new(Store)
 	if err := json.Unmarshal(value, s); err != nil {
-		return nil, false, fmt.Errorf("localdb: store %d: %w", id, err)
+		return nil, fmt.Errorf("localdb: store %d: %w", id, err)
 	}
-	return s, true, nil
+	return s, nil
+}
+
+// decoded remembers what each store's bytes mean, since every change to a
+// record reads and writes its store. What the bytes are, the database alone
+// says: after a transaction that failed they are others, and are read anew.
+type decoded map[sitesync.StoreID]struct {
+	value []byte
+	store *Store // not to be changed: it is shown too
+}
+
+// store gives a store that the caller may change.
+func (c decoded) store(id sitesync.StoreID, value []byte) (*Store, error) {
+	if known := c[id]; known.store != nil && bytes.Equal(known.value, value) {
+		s := known.store.clone()
+		return &s, nil
+	}
+	return parseStore(id, value)
+}
+
+// bytes gives what is to be written of a store, which the caller does not
+// change any more.
+func (c decoded) bytes(s *Store) []byte {
+	known := c[s.ID]
+	known.value, known.store = s.bytes(), s
+	c[s.ID] = known
+	return known.value
 }
 
 // readStores reads all stores, by code, as the transaction sees them: what is

@@ -11,20 +11,23 @@ import (
 const valueFormat = 1
 
 // record is a record on disk: format, op, uvarint epoch and uvarint n of its
-// last local change (0: it came from the hub), data. A deleted record stays as
-// op delete until its change is settled.
+// last local change (0: it came from the hub), uvarint time at which this
+// device's copy changed (Unix ms, by its clock), data. A deleted record stays
+// as op delete until its change is settled.
 type record struct {
-	op    sitesync.Op
-	epoch sitesync.Epoch
-	n     uint64
-	data  []byte
+	op      sitesync.Op
+	epoch   sitesync.Epoch
+	n       uint64
+	changed uint64
+	data    []byte
 }
 
 func (r record) bytes() []byte {
-	b := make([]byte, 0, 2+2*binary.MaxVarintLen64+len(r.data))
+	b := make([]byte, 0, 2+3*binary.MaxVarintLen64+len(r.data))
 	b = append(b, valueFormat, byte(r.op))
 	b = binary.AppendUvarint(b, uint64(r.epoch))
 	b = binary.AppendUvarint(b, r.n)
+	b = binary.AppendUvarint(b, r.changed)
 	return append(b, r.data...)
 }
 
@@ -34,7 +37,7 @@ func (r record) live() bool { return r.op == sitesync.OpPut }
 func parseRecord(b []byte) (record, error) {
 	p := parser{rest: b}
 	op := p.begin("record")
-	r := record{op: op, epoch: sitesync.Epoch(p.uvarint()), n: p.uvarint()}
+	r := record{op: op, epoch: sitesync.Epoch(p.uvarint()), n: p.uvarint(), changed: p.uvarint()}
 	r.data = p.rest
 	return r, p.err
 }

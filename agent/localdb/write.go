@@ -1,6 +1,8 @@
 package localdb
 
 import (
+	"time"
+
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
@@ -187,6 +189,7 @@ func (b *batch) put(key wire.Key, r record, hash sitesync.Hash, old record, exis
 		b.tx.Delete(recordKey(s.ID, key)) // deleted at the hub: nothing to remember
 		return
 	}
+	r.changed = uint64(time.Now().UnixMilli())
 	b.tx.Set(recordKey(s.ID, key), r.bytes())
 }
 

@@ -73,9 +73,6 @@ const mostListed = 50_000
 // collect puts the pages of a hello together, and gives it once it is whole.
 // After a page out of turn the device has to begin again.
 func collect(s *session.Session, frame []byte) (*wire.Hello, error) {
-	if len(frame) > wire.PageBytes {
-		return nil, fmt.Errorf("%w: a page of %d bytes", wire.ErrFrame, len(frame))
-	}
 	_, page, err := wire.Decode[wire.Hello](frame)
 	if err != nil {
 		return nil, err
