@@ -177,15 +177,7 @@ func (w *world) started(ids ...sitesync.StoreID) {
 	w.writable(ids...)
 }
 
-// write writes changes of the given size each, one by one.
-func (w *world) write(store sitesync.StoreID, prefix string, changes, bytes int) {
-	w.Helper()
-	for i := range changes {
-		w.put(store, fmt.Sprintf("%s%05d", prefix, i), filler(bytes, i))
-	}
-}
-
-// bulk writes them in as few transactions as possible.
+// bulk writes changes of the given size each, in as few transactions as possible.
 func (w *world) bulk(store sitesync.StoreID, prefix string, changes, bytes int) {
 	w.Helper()
 	var list []localdb.Write
@@ -276,12 +268,6 @@ func (w *world) central(id sitesync.StoreID, changes ...sitesync.Change) {
 			w.hub.stores[id].write(&changes[i], 0)
 		}
 	})
-}
-
-// tell has the hub send a message of its own accord.
-func (w *world) tell(fn func(l *wireLink)) {
-	l := w.hub.live()
-	w.hub.do(func() { fn(l) })
 }
 
 // TestMain has package wire make its shared coders outside of the bubbles.

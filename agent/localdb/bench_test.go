@@ -2,34 +2,27 @@ package localdb
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 
 	"sitesync/shared/kv"
+	"sitesync/shared/sample"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
 )
 
-// stock makes changes like those of a pharmacy: JSON of about 300 bytes.
-type stock struct{ r *rand.Rand }
+// stock makes the changes of a pharmacy: JSON of about 300 bytes.
+type stock struct{ *sample.Source }
 
-func newStock() *stock { return &stock{rand.New(rand.NewPCG(1, 2))} }
+func newStock() stock { return stock{sample.New(1)} }
 
-func (s *stock) line() Write {
-	r := s.r
-	id := fmt.Sprintf("%016x", r.Uint64())
-	data := fmt.Appendf(nil, `{"id":"%s","itemId":"%08X","itemName":"Amoxicillin 250mg tabs","batch":"B%06d","expiryDate":"2027-%02d-%02d",`+
-		`"packSize":%d,"numberOfPacks":%d,"costPricePerPack":%d.%02d,"sellPricePerPack":%d.%02d,"availableNumberOfPacks":%d,`+
-		`"locationId":"%08X","onHold":false,"supplierId":"%08X","note":null}`,
-		id, r.Uint32N(2000), r.IntN(1e6), 1+r.IntN(12), 1+r.IntN(28), 1+r.IntN(500), r.IntN(1000), r.IntN(100), r.IntN(100),
-		r.IntN(200), r.IntN(100), r.IntN(1000), r.Uint32N(40), r.Uint32N(300))
-	return Write{Op: sitesync.OpPut, Table: "stock_line", ID: id, Data: data}
+func (s stock) line() Write {
+	r := s.StockLine()
+	return Write{Op: sitesync.OpPut, Table: r.Table, ID: r.ID, Data: r.Data}
 }
 
 // batch makes as many lines as one call of Write takes.
-func (s *stock) batch(d *DB) (writes []Write) {
+func (s stock) batch(d *DB) (writes []Write) {
 	most, changes := d.WriteLimit()
 	for size := 0; len(writes) < changes; {
 		w := s.line()
@@ -43,7 +36,7 @@ func (s *stock) batch(d *DB) (writes []Write) {
 }
 
 // batches makes them beforehand, so that they are not measured.
-func (s *stock) batches(d *DB, n int) (all [][]Write) {
+func (s stock) batches(d *DB, n int) (all [][]Write) {
 	for range n {
 		all = append(all, s.batch(d))
 	}
@@ -81,9 +74,7 @@ func BenchmarkWrite(b *testing.B) {
 				for _, batch := range batches {
 					write(b, d, batch...)
 					for i := range batch {
-						data := bytes.Clone(batch[i].Data)
-						copy(data[len(data)-len(`null}`):], `1234}`)
-						batch[i].Data = data
+						batch[i].Data = append(bytes.TrimSuffix(batch[i].Data, []byte("}")), `,"note":1}`...)
 					}
 				}
 			}

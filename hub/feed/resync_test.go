@@ -223,7 +223,7 @@ func TestResyncGone(t *testing.T) {
 	gone("active", plain)
 	m = r.give(store, site+1, sitesync.PhaseLoading)
 	gone("another site's", request(func(*wire.ResyncRequest) {}))
-	d = r.loader(1)
+	r.loader(1)
 	out, err := r.Resync(t.Context(), r.session, wire.Encode(number, 99, plain))
 	r.must(err)
 	if _, c := decode[wire.Chunk](r, out[0], topic.Resync); len(out) != 1 || !c.Gone {

@@ -106,7 +106,7 @@ func TestTwoDevices(t *testing.T) {
 func TestHelloInPages(t *testing.T) {
 	r := newRig(t)
 	var states []wire.StoreState
-	for i := range 3300 {
+	for i := range 4500 {
 		states = append(states, wire.StoreState{Store: sitesync.StoreID(1000 + i), Outbox: []wire.OutboxState{{Epoch: 1, Confirmed: 5, Last: 6}}})
 	}
 	pages := wire.SplitHello(hello(first, states...))

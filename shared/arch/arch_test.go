@@ -114,23 +114,21 @@ type rule struct {
 
 // owners are the libraries that one package each has for itself.
 var owners = map[string][]string{
-	"github.com/dgraph-io/badger":        {"shared/kv"},
-	"github.com/eclipse/paho.mqtt":       {"shared/link"},
-	"github.com/mochi-mqtt/server":       {"hub/broker"},
-	"github.com/shirou/gopsutil":         {"agent/hwid"},
-	"github.com/klauspost/compress":      {"shared/wire"},
-	"google.golang.org/protobuf":         {"shared/wire"},
-	"go.yaml.in/yaml":                    {"shared/settings"},
-	"github.com/spf13/cobra":             {"agent/cli", "hub/cli"},
-	"github.com/gorilla/websocket":       {"shared/link", "hub/broker"}, // each end of it
-	"golang.org/x/crypto/argon2":         {"hub/registry"},
-	"golang.org/x/text/unicode/norm":     {"hub/registry"},
-	"pgregory.net/rapid":                 {"hub/records/recordstest"}, // a suite for tests to call
-	"github.com/rogpeppe/go-internal":    {},
-	"github.com/google/go-cmp":           {},
-	"github.com/dgraph-io/ristretto":     {"shared/kv"},
-	"github.com/eclipse-paho/paho.mqtt":  {},
-	"github.com/prometheus/client_model": {},
+	"github.com/dgraph-io/badger":     {"shared/kv"},
+	"github.com/dgraph-io/ristretto":  {"shared/kv"},
+	"github.com/eclipse/paho.mqtt":    {"shared/link"},
+	"github.com/mochi-mqtt/server":    {"hub/broker"},
+	"github.com/shirou/gopsutil":      {"agent/hwid"},
+	"github.com/klauspost/compress":   {"shared/wire"},
+	"google.golang.org/protobuf":      {"shared/wire"},
+	"go.yaml.in/yaml":                 {"shared/settings"},
+	"github.com/spf13/cobra":          {"agent/cli", "hub/cli"},
+	"github.com/gorilla/websocket":    {"shared/link", "hub/broker"}, // each has its end
+	"golang.org/x/crypto/argon2":      {"hub/registry"},
+	"golang.org/x/text/unicode/norm":  {"hub/registry"},
+	"rsc.io/qr":                       {"hub/admin"},
+	"pgregory.net/rapid":              {"hub/records/recordstest"}, // tests apart
+	"github.com/rogpeppe/go-internal": {},
 }
 
 // layers say what the packages of this module may import of one another. The

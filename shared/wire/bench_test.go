@@ -1,25 +1,18 @@
 package wire
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"testing"
 
+	"sitesync/shared/sample"
 	"sitesync/shared/sitesync"
 )
 
-// stockLines makes changes like those of a pharmacy: JSON of about 300 bytes.
 func stockLines(n int) []sitesync.Change {
-	r := rand.New(rand.NewPCG(1, 2))
+	source := sample.New(1)
 	lines := make([]sitesync.Change, n)
 	for i := range lines {
-		id := fmt.Sprintf("%016x", r.Uint64())
-		data := fmt.Appendf(nil, `{"id":"%s","itemId":"%08X","itemName":"Amoxicillin 250mg tabs","batch":"B%06d","expiryDate":"2027-%02d-%02d",`+
-			`"packSize":%d,"numberOfPacks":%d,"costPricePerPack":%d.%02d,"sellPricePerPack":%d.%02d,"availableNumberOfPacks":%d,`+
-			`"locationId":"%08X","onHold":false,"supplierId":"%08X","note":null}`,
-			id, r.Uint32N(2000), r.IntN(1e6), 1+r.IntN(12), 1+r.IntN(28), 1+r.IntN(500), r.IntN(1000), r.IntN(100), r.IntN(100),
-			r.IntN(200), r.IntN(100), r.IntN(1000), r.Uint32N(40), r.Uint32N(300))
-		lines[i] = sitesync.Change{Op: sitesync.OpPut, Table: "stock_line", ID: id, Data: data}
+		r := source.StockLine()
+		lines[i] = sitesync.Change{Op: sitesync.OpPut, Table: r.Table, ID: r.ID, Data: r.Data}
 	}
 	return lines
 }

@@ -10,7 +10,7 @@ import (
 // written again, and is then the same message.
 func FuzzDecode(f *testing.F) {
 	byKind := map[byte]Decoder{}
-	for _, s := range samples() {
+	for _, s := range specimens() {
 		f.Add(encodePlain(s.session, s.store, s.message))
 		f.Add(Encode(s.session, s.store, s.message))
 		byKind[byte(s.message.kind())] = s.message
@@ -44,7 +44,7 @@ func FuzzDecode(f *testing.F) {
 // FuzzParseHeader: a header that can be read is found again by Decode, however
 // bad the body.
 func FuzzParseHeader(f *testing.F) {
-	for _, s := range samples() {
+	for _, s := range specimens() {
 		f.Add(encodePlain(s.session, s.store, s.message))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {

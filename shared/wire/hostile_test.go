@@ -71,7 +71,7 @@ func replaced(frame []byte, at int, b byte) []byte {
 // A frame that is cut anywhere is refused, never misread, and so is one with
 // something behind it.
 func TestCut(t *testing.T) {
-	for _, s := range samples() {
+	for _, s := range specimens() {
 		for _, frame := range [][]byte{encodePlain(s.session, s.store, s.message), Encode(s.session, s.store, s.message)} {
 			for n := range len(frame) {
 				if _, err := decode(frame[:n], empty(s.message)); err == nil {

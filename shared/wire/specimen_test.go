@@ -6,8 +6,8 @@ import (
 	"sitesync/shared/sitesync"
 )
 
-// sample is a message of which a golden frame is kept.
-type sample struct {
+// specimen is a message of which a golden frame is kept.
+type specimen struct {
 	name    string
 	session uint64
 	store   sitesync.StoreID
@@ -33,8 +33,8 @@ var (
 	sampleReport = Report{Backlog: 5, Clock: sampleTime, DiskFree: 1 << 30, Problem: "quarantined"}
 )
 
-// samples has a message of every kind, with every field set.
-func samples() []sample {
+// specimens has a message of every kind, with every field set.
+func specimens() []specimen {
 	assignment := Assignment{Version: 3, Page: 0, Pages: 2, Lease: 36 * time.Hour,
 		Addresses: []string{"mqtts://hub.example:8883", "wss://hub.example:8443/mqtt"}, CAPins: [][32]byte{{0: 0xca, 31: 0xfe}},
 		Stores: []AssignedStore{
@@ -43,7 +43,7 @@ func samples() []sample {
 				Records: 100, Bytes: 30_000},
 			{Store: 4, Code: "NAD2", Name: "Store", Epoch: sampleEpoch, Phase: sitesync.PhaseDraining, Handover: 9, To: "Suva"},
 		}}
-	return []sample{
+	return []specimen{
 		{"hello", 0, 0, &Hello{Page: 0, Pages: 1, Replica: sampleReplica, Version: "1.0.0", Type: sitesync.TypeMobile,
 			Platform: "linux/arm64", Evidence: map[string]string{"machine_id": "0011223344556677", "mac:eth0": "8899aabbccddeeff"},
 			Test: true, Weak: true, Generation: 1, GenerationProof: []byte("proof"), Report: sampleReport,
