@@ -138,14 +138,26 @@ func (c *conn) blame(err error) {
 	}
 }
 
-// hangUp closes, with a last packet if nothing is being written.
+// hangUp closes, with a last packet unless another one is stuck on its way.
 func (c *conn) hangUp(last []byte) {
-	if len(last) > 0 && c.writing.TryLock() {
+	if len(last) > 0 && c.lockSoon() {
 		c.Conn.SetWriteDeadline(time.Now().Add(farewellTime))
 		c.Conn.Write(last)
 		c.writing.Unlock()
 	}
 	c.Close()
+}
+
+// lockSoon waits a moment for a write under way: a client may have read all of
+// it before its writer has let go of the lock.
+func (c *conn) lockSoon() bool {
+	for range 20 {
+		if c.writing.TryLock() {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 // linger waits until the client has read a refusal: closing a connection with
