@@ -12,14 +12,18 @@ import (
 	"time"
 
 	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
 )
 
-// childDir makes the test binary a child that writes there, to be killed.
-const childDir = "LOCALDB_TEST_DIR"
+// These make the test binary a child that works in a directory, to be killed.
+const (
+	childDir  = "LOCALDB_TEST_DIR"
+	childWork = "LOCALDB_TEST_WORK" // "write" or "load"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
-		if err := child(dir); err != nil {
+		if err := child(dir, os.Getenv(childWork)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -27,20 +31,28 @@ func TestMain(m *testing.M) {
 	}
 	// Every run of the model opens databases and waits for their disk: a few
 	// are enough for each day, -rapid.checks=1000 is for the nights.
-	if err := flag.Set("rapid.checks", "30"); err != nil {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
 
-// child writes from several goroutines, batches and single changes, and prints
-// what Write answered, until it is killed.
-func child(dir string) error {
+func child(dir, work string) error {
 	d, err := Open(dir, nil)
 	if err != nil {
 		return err
 	}
-	began := stateOfChild(d)
+	if work == "load" {
+		return loadOn(d, crashRecords())
+	}
+	return writeOn(d)
+}
+
+// writeOn writes from several goroutines, batches and single changes, and
+// prints what Write answered, until it is killed.
+func writeOn(d *DB) error {
+	s, _ := d.Store(storeA)
+	began := s.Outbox.Last
 	var wg sync.WaitGroup
 	for w := range 3 {
 		wg.Go(func() {
@@ -70,11 +82,6 @@ func child(dir string) error {
 	}
 	wg.Wait()
 	return nil
-}
-
-func stateOfChild(d *DB) uint64 {
-	s, _ := d.Store(storeA)
-	return s.Outbox.Last
 }
 
 // What Write answered is there after a kill -9, whenever it comes: in the
@@ -115,19 +122,7 @@ func TestKill(t *testing.T) {
 // all that it printed.
 func killChild(t *testing.T, dir string, atLeast int, answered map[uint64]string) {
 	t.Helper()
-	exe, err := os.Executable()
-	must(t, err)
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childDir+"="+dir)
-	cmd.Stderr = os.Stderr
-	r, w, err := os.Pipe()
-	must(t, err)
-	defer r.Close()
-	cmd.Stdout = w
-	must(t, cmd.Start())
-	w.Close()
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
+	cmd, r := startChild(t, dir, "write")
 	lines := bufio.NewReader(r)
 	for n := 0; ; n++ {
 		if n == atLeast { // then anywhere in what it does next
@@ -146,4 +141,92 @@ func killChild(t *testing.T, dir string, atLeast int, answered map[uint64]string
 			answered[number] = rest
 		}
 	}
+}
+
+// startChild starts a child that is killed when the test ends, if not before,
+// and gives what it prints.
+func startChild(t *testing.T, dir, work string) (*exec.Cmd, *os.File) {
+	t.Helper()
+	exe, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childWork+"="+work)
+	cmd.Stderr = os.Stderr
+	r, w, err := os.Pipe()
+	must(t, err)
+	cmd.Stdout = w
+	must(t, cmd.Start())
+	w.Close()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); r.Close() })
+	return cmd, r
+}
+
+// crashRecords are what the hub has in the crash of a resync: chunks of them
+// take several transactions each.
+func crashRecords() (records []sitesync.Change) {
+	for i := range 3000 {
+		records = append(records, hubRecord(fmt.Sprintf("%05d", 2*i), fmt.Sprintf(`{"hub":%d,"pad":%q}`, i, strings.Repeat("x", 200))))
+	}
+	return records
+}
+
+// loadOn goes on with a resync from where the database stands, and prints that
+// it begins, then each chunk that it applied.
+func loadOn(d *DB, records []sitesync.Change) error {
+	fmt.Println("open")
+	for {
+		s, _ := d.Store(storeA)
+		if s.Resync.Scanned {
+			return nil
+		}
+		rest := records
+		for len(rest) > 0 && key(rest[0].ID).Compare(s.Resync.After) <= 0 {
+			rest = rest[1:]
+		}
+		c := chunksOf(epoch2, rest, 1000)[0]
+		c.After = s.Resync.After
+		if err := d.ApplyChunk(storeA, c); err != nil {
+			return err
+		}
+		fmt.Println(c.Through.ID)
+	}
+}
+
+// A resync goes on after a kill -9 wherever it comes, into a store with other
+// things in it, and what was applied stays.
+func TestKillResync(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	activate(t, d, storeA, epoch1)
+	for i := range 4 {
+		var batch []Write
+		for j := range 500 {
+			batch = append(batch, put(fmt.Sprintf("%05d", 3*(500*i+j)), `{"v":1}`))
+		}
+		write(t, d, batch...)
+	}
+	wantSettled(t, d, receiptFor(queued(t, d), 2000), Agrees)
+	loading(t, d, epoch2)
+	must(t, d.Close())
+	var after wire.Key
+	for range 4 {
+		cmd, out := startChild(t, dir, "load")
+		applied := bufio.NewScanner(out)
+		applied.Scan() // it is open
+		time.Sleep(time.Duration(20+time.Now().UnixNano()%80) * time.Millisecond) // anywhere in its work
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		for applied.Scan() {
+			after = key(applied.Text())
+		}
+		d = open(t, dir)
+		wantWhole(t, d)
+		if s := stateOf(t, d, storeA); s.Resync.After.Compare(after) < 0 {
+			t.Errorf("chunks through %s were applied, the resync stands at %s", after.ID, s.Resync.After.ID)
+		}
+		must(t, d.Close())
+	}
+	d = open(t, dir)
+	must(t, loadOn(d, crashRecords()))
+	wantLoaded(t, d, crashRecords())
 }

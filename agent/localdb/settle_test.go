@@ -222,7 +222,7 @@ func TestBury(t *testing.T) {
 // A receipt of more than one transaction takes is settled in several.
 func TestSettleMany(t *testing.T) {
 	d := writable(t)
-	const n = 4000
+	const n = 1500
 	var refusals []wire.Refusal
 	for i := 0; i < n; i += 500 {
 		var batch []Write

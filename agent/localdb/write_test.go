@@ -203,11 +203,11 @@ func TestWriteLimit(t *testing.T) {
 	}
 	short := func(i int) string { return fmt.Sprint(i) }
 	long := func(i int) string { return fmt.Sprintf("%0200d", i) }
-	for _, data := range []int{2, 100, 180, 200, 300, 4000, 100_000} {
+	for _, data := range []int{2, 100, 200, 300, 100_000} {
 		write(t, d, fill("a", short, data)...)
 		write(t, d, fill(strings.Repeat("t", sitesync.MaxTable), long, data)...)
 	}
-	for _, size := range []int{100_000, 128<<10 - 60, 128<<10 - 30, 128<<10 - 12, 128 << 10, 300_000, sitesync.MaxRecord} {
+	for _, size := range []int{100_000, 128<<10 - 30, 128<<10 - 12, 128 << 10, sitesync.MaxRecord} {
 		data := `{"a":"` + strings.Repeat("x", size-8) + `"}`
 		write(t, d, Write{Op: sitesync.OpPut, Table: strings.Repeat("t", sitesync.MaxTable), ID: long(size), Data: []byte(data)})
 	}
