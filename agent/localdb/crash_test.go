@@ -212,7 +212,7 @@ func TestKillResync(t *testing.T) {
 	for range 4 {
 		cmd, out := startChild(t, dir, "load")
 		applied := bufio.NewScanner(out)
-		applied.Scan() // it is open
+		applied.Scan()                                                            // it is open
 		time.Sleep(time.Duration(20+time.Now().UnixNano()%80) * time.Millisecond) // anywhere in its work
 		must(t, cmd.Process.Kill())
 		_ = cmd.Wait()

@@ -108,25 +108,6 @@ func TestResyncWhole(t *testing.T) {
 	}
 }
 
-// TestResyncPinned names the place at which the epoch began as the head: what
-// came after it is read from the log.
-func TestResyncPinned(t *testing.T) {
-	r := newRig(t)
-	r.central(store, 3, 100)
-	r.edit(store, "late", 100)
-	m := r.meta(store)
-	m.Owner, m.Replica, m.Phase = site, replica, sitesync.PhaseLoading
-	m.Handover = &sitesync.Handover{ID: 9, Store: store, To: site, State: sitesync.HandoverLoading, Epoch: m.Epoch}
-	m, err := r.state.Transition(m.Version, m, nil)
-	r.must(err)
-	d := r.loader(1)
-	d.ask(4 << 20)
-	d.whole(4)
-	if d.manifest.Head != m.PinnedHead() || d.manifest.Head == m.Head() {
-		t.Errorf("manifest %+v, meta %+v", d.manifest, m)
-	}
-}
-
 // TestResyncCredit gives little credit at a time: the hub keeps to it, and
 // goes on where it stood.
 func TestResyncCredit(t *testing.T) {

@@ -78,12 +78,6 @@ func (r *rig) meta(store sitesync.StoreID) records.Meta {
 	return m
 }
 
-func (r *rig) head(store sitesync.StoreID) wire.Cursor {
-	r.Helper()
-	m := r.meta(store)
-	return m.Head()
-}
-
 // central makes a store at the centre with n records of about so many bytes,
 // which a device wrote before.
 func (r *rig) central(store sitesync.StoreID, n, bytes int) {

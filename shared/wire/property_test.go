@@ -79,7 +79,7 @@ func drawKey(t *rapid.T) Key { return Key{Table: drawText(t, "table", 80), ID: d
 
 func drawAssignment(t *rapid.T) Assignment {
 	return Assignment{Version: drawNumber(t, "version"), Page: 1, Pages: 3,
-		Lease:     time.Duration(rapid.IntRange(0, 1<<30).Draw(t, "lease")) * time.Second,
+		Lease:     time.Duration(rapid.IntRange(0, 1<<31).Draw(t, "lease")) * time.Second,
 		Addresses: drawList(t, "addresses", func(t *rapid.T) string { return drawText(t, "address", 60) }),
 		CAPins: drawList(t, "pins", func(t *rapid.T) [32]byte {
 			return [32]byte(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "pin"))
