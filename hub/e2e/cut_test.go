@@ -49,7 +49,7 @@ func dense(from, to, version int) *bytes.Buffer {
 // once, and a full delivery goes on where it was.
 func TestCutLink(t *testing.T) {
 	const records, again = 3000, 300
-	cutting := badLink{rate: 2 << 20, delay: 5 * time.Millisecond, every: 100_000}
+	cutting := badLink{rate: 300_000, delay: 5 * time.Millisecond, every: 100_000}
 	hub := startHub(t)
 	site, _, err := hub.Register("nadi", password, "NAD1")
 	check(t, err)

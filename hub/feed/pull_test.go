@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sitesync/hub/records/recordstest"
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
@@ -86,6 +87,28 @@ func TestPullWhole(t *testing.T) {
 	d.pull(2, 1<<20, r.cursor(store, m.Seq))
 	if !d.last || len(d.seen[store]) > 0 || d.cursors[store] != m.Head() {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestPullOwn leaves out what the device wrote itself.
+func TestPullOwn(t *testing.T) {
+	r := newRig(t)
+	r.central(store, 3, 100)
+	m := r.give(store, site, sitesync.PhaseActive)
+	own := recordstest.NewDevice(store, m.Origin())
+	own.Put("stock", "0001", `{}`)
+	own.Put("stock", "new", `{}`)
+	if _, err := r.state.Apply(own.All()); err != nil {
+		t.Fatal(err)
+	}
+	m = r.meta(store)
+	for seq, want := range map[uint64]string{0: "[0000 0002]", 2: "[0002]", 3: "[]"} {
+		r.connect()
+		d := newReader(r)
+		d.pull(1, 1<<20, r.cursor(store, seq))
+		if got := fmt.Sprint(d.seen[store]); got != want || d.cursors[store] != m.Head() {
+			t.Errorf("from %d: seen %s, at %v; want %s", seq, got, d.cursors[store], want)
+		}
 	}
 }
 

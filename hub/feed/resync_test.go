@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"sitesync/hub/records"
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
@@ -105,6 +106,26 @@ func TestResyncWhole(t *testing.T) {
 		}
 		d.ask(4 << 20) // nothing is left
 		d.whole(n)
+	}
+}
+
+// TestResyncPinned names the place at which the epoch began as the head: what
+// came after it is read from the log.
+func TestResyncPinned(t *testing.T) {
+	r := newRig(t)
+	r.central(store, 3, 100)
+	_, err := r.state.Edit(records.Edit{Store: store, Change: sitesync.Change{Op: sitesync.OpPut, Table: "stock", ID: "late", Data: []byte(`{}`)}})
+	r.must(err)
+	m := r.meta(store)
+	m.Owner, m.Replica, m.Phase = site, replica, sitesync.PhaseLoading
+	m.Handover = &sitesync.Handover{ID: 9, Store: store, To: site, State: sitesync.HandoverLoading, Epoch: m.Epoch}
+	m, err = r.state.Transition(m.Version, m, nil)
+	r.must(err)
+	d := r.loader(1)
+	d.ask(4 << 20)
+	d.whole(4)
+	if d.manifest.Head != m.PinnedHead() || d.manifest.Head == m.Head() {
+		t.Errorf("manifest %+v, meta %+v", d.manifest, m)
 	}
 }
 

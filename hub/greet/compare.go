@@ -18,12 +18,14 @@ type comparison struct {
 	events   []session.Message
 	receipts []session.Message
 	size     int // bytes of receipts
+	held     int // stores
 }
 
 // What one hello may cause. The receipts that were left out come when the
 // device pushes what it has no receipt of; events of more stores say nothing new.
 const (
 	mostReceipts = 4 << 20 // bytes
+	mostHeld     = 100     // that are told to be held
 	mostEvents   = 16
 )
 
@@ -61,7 +63,7 @@ func (c *comparison) generation(hello *wire.Hello) {
 		return
 	}
 	for _, store := range c.Handover.StoresOf(s.Site) {
-		s.Hold(store, sitesync.ProblemDiverged)
+		c.hold(store)
 	}
 	if c.Registry.CheckGenerationProof(hello.Generation, hello.GenerationProof) {
 		c.events = append(c.events, s.HubBehind(0, "has seen generation %d of this hub, which is at %d", hello.Generation, id.Generation))
@@ -111,9 +113,16 @@ func (c *comparison) hubBehind(store sitesync.StoreID, format string, args ...an
 	c.hold(store, c.session.HubBehind(store, format, args...))
 }
 
-// hold holds a store back, and tells of it once.
-func (c *comparison) hold(store sitesync.StoreID, event session.Message) {
-	if c.session.Hold(store, sitesync.ProblemDiverged) && len(c.events) < mostEvents {
-		c.events = append(c.events, event)
+// hold holds a store back, and tells of it once: the device, which would not
+// notice otherwise while it has nothing to send, and everybody.
+func (c *comparison) hold(store sitesync.StoreID, events ...session.Message) {
+	if !c.session.Hold(store, sitesync.ProblemDiverged) {
+		return
+	}
+	if c.held++; c.held <= mostHeld {
+		c.receipts = append(c.receipts, c.session.To(topic.Receipt, store, &wire.Receipt{Outcome: wire.Held}))
+	}
+	if len(c.events) < mostEvents {
+		c.events = append(c.events, events...)
 	}
 }

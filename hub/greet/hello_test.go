@@ -166,7 +166,7 @@ func TestHostileHello(t *testing.T) {
 	page := many(4000, 0)
 	page.Pages = 1
 	evidence := hello(first)
-	evidence.Pages, evidence.Evidence = 1, map[string]string{"board": strings.Repeat("a", 1000)}
+	evidence.Pages, evidence.Evidence = 1, map[string]string{"board": strings.Repeat("a", 150)} // more than is kept of a fact
 	for name, h := range map[string]wire.Hello{
 		"too many stores":   many(mostListed+1, 0),
 		"too many outboxes": many(mostListed/99, 99),

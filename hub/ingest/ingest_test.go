@@ -162,6 +162,13 @@ func TestPushToQuarantine(t *testing.T) {
 	if events != "" {
 		t.Errorf("told again: %s", events)
 	}
+	again := d.Batch(3, 3)
+	again.After = 2 // the device has a receipt of the first two
+	receipt, _ = r.push(frame(again))
+	r.expect(receipt, wire.Settled, 3, 1)
+	if receipt.After != 2 || receipt.Quarantined[0].N != 3 {
+		t.Errorf("receipt %+v", receipt)
+	}
 }
 
 // TestNotTaken sends what is not the session's: it is ignored, without a word.
