@@ -33,7 +33,7 @@ func Open(c Config) (*Agent, error) {
 		return nil, sitesync.Errorf(sitesync.CodeUsage, "check the path given with --data", "the data directory cannot be made: %w", err)
 	}
 	// The database first: its lock keeps a second agent away from the rest.
-	db, err := localdb.Open(filepath.Join(c.Data, "db"), c.Log)
+	db, err := localdb.Open(localdb.Options{Dir: filepath.Join(c.Data, "db"), Clock: moment, TrustClock: c.TrustClock, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,7 @@ func (a *Agent) Run(ctx context.Context, ready func(url string)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, l) })
 	group.Go(func() error { return a.engine.Run(ctx) })
+	group.Go(func() error { a.keepHouse(ctx); return nil })
 	ready(url)
 	return group.Wait()
 }

@@ -27,6 +27,7 @@ type Config struct {
 	Type          string // auto, mobile or standalone
 	HardwareFacts string // file that replaces the facts
 	Insecure      bool   // plain mqtt:// beyond loopback
+	TrustClock    bool   // the device has a battery-backed clock
 	LogLevel      string
 	Timings       settings.Timings
 
@@ -49,6 +50,7 @@ func (c *Config) Flags(f *pflag.FlagSet) {
 	f.StringVar(&c.TLSCert, "tls-cert", "", "certificate of the API, PEM; needed beyond this machine")
 	f.StringVar(&c.TLSKey, "tls-key", "", "its key, PEM")
 	f.StringVar(&c.Type, "type", "auto", "what the device is: auto, mobile or standalone")
+	f.BoolVar(&c.TrustClock, "trust-clock", false, "the device has a battery-backed clock: a longest time offline counts on by it over a reboot, instead of ending with it")
 	c.Timings.Flags(f)
 }
 

@@ -35,6 +35,14 @@ type Status struct {
 	Stores      []Store             `json:"stores"`
 	Problem     *sitesync.Problem   `json:"problem"`
 	ClockSkewMs int64               `json:"clockSkewMs"`
+	Lease       *Lease              `json:"lease"` // nil where the site may be offline for any time
+}
+
+// Lease is for how long the stores can be written without contact to the hub.
+type Lease struct {
+	MaxOffline uint64         `json:"maxOffline"` // seconds
+	ReadOnlyAt *sitesync.Time `json:"readOnlyAt"` // when they become read-only unless the hub is reached; nil where nobody can say, after a reboot
+	Expired    bool           `json:"expired"`
 }
 
 // Site is the site this device is.
@@ -52,6 +60,9 @@ type Store struct {
 	Epoch    sitesync.Epoch `json:"epoch"`
 	Queued   uint64         `json:"queued"`
 	Loaded   Loaded         `json:"loaded"`
+
+	To    string         `json:"to,omitempty"`    // of draining and released: the site that gets it
+	Since *sitesync.Time `json:"since,omitempty"` // when it became so, by this device's clock
 }
 
 // Loaded is how much of a store has arrived; both are the same once all has.

@@ -136,7 +136,7 @@ func check(t testing.TB, err error) {
 
 func openDB(t testing.TB, dir string) *localdb.DB {
 	t.Helper()
-	db, err := localdb.Open(filepath.Join(dir, "db"), nil)
+	db, err := localdb.Open(localdb.Options{Dir: filepath.Join(dir, "db")})
 	check(t, err)
 	return db
 }

@@ -37,7 +37,7 @@ func (s *Server) postRecords(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Writable(); err != nil {
+	if err := s.db.Writable(&store); err != nil {
 		return err
 	}
 	if stream {

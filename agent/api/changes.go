@@ -124,7 +124,7 @@ func (f *follower) tell(e *localdb.Event) error {
 		if !ok {
 			return nil // gone by now; the next request says so
 		}
-		return f.event("phase", itemOf(&store))
+		return f.event("phase", itemOf(f.s.db, &store))
 	default:
 		return f.event("reset", struct{}{})
 	}

@@ -73,7 +73,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, op sitesync.Op, r
 	if r.URL.Query().Has("to") {
 		return invalid("to", "leave it out", "transfers to another store are not available yet")
 	}
-	if err := store.Writable(); err != nil {
+	if err := s.db.Writable(&store); err != nil {
 		return err
 	}
 	change := localdb.Write{Op: op, Table: key.Table, ID: key.ID}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"sitesync/agent/localdb"
 	"sitesync/shared/sitesync"
@@ -38,8 +39,12 @@ func Complete(st Status, db *localdb.DB) Status {
 	stores := db.Stores()
 	st.Backlog, st.Stores = 0, make([]Store, 0, len(stores))
 	for i := range stores {
-		st.Stores = append(st.Stores, storeOf(&stores[i]))
+		st.Stores = append(st.Stores, storeOf(db, &stores[i]))
 		st.Backlog += stores[i].Queued()
+	}
+	var overdue *sitesync.Problem
+	if st.Lease, overdue = leaseOf(db.Lease()); overdue != nil && (st.Problem == nil || st.Problem.Code == sitesync.ProblemUnreachable) {
+		st.Problem = overdue
 	}
 	if st.Problem == nil {
 		st.Problem = problemOf(stores)
@@ -47,25 +52,48 @@ func Complete(st Status, db *localdb.DB) Status {
 	return st
 }
 
+// leaseOf shows a lease, and what is to be said of one that is over.
+func leaseOf(l localdb.LeaseStatus) (*Lease, *sitesync.Problem) {
+	if l.Length == 0 {
+		return nil, nil
+	}
+	shown := &Lease{MaxOffline: uint64(l.Length / time.Second), Expired: l.Expired}
+	if !l.Until.IsZero() {
+		at := sitesync.At(l.Until)
+		shown.ReadOnlyAt = &at
+	}
+	if !l.Expired {
+		return shown, nil
+	}
+	return shown, &sitesync.Problem{Code: sitesync.ProblemLeaseExpired,
+		Message: fmt.Sprintf("The hub was not reached for longer than this site may be without it (%s), so its stores are read-only.", l.Length),
+		Next:    "Bring this device online. Everything that was written is kept, and is sent then; the stores can be written again as soon as the hub has answered."}
+}
+
 func (s *Server) listStores(w http.ResponseWriter, _ *http.Request) error {
 	stores := s.db.Stores()
 	items := make([]StoreItem, 0, len(stores))
 	for i := range stores {
-		items = append(items, itemOf(&stores[i]))
+		items = append(items, itemOf(s.db, &stores[i]))
 	}
 	return answer(w, http.StatusOK, list[StoreItem]{Items: items})
 }
 
-func storeOf(s *localdb.Store) Store {
+func storeOf(db *localdb.DB, s *localdb.Store) Store {
 	loaded := Loaded{Records: uint64(max(s.Records, 0)), Total: uint64(max(s.Records, 0))}
 	if s.Resync != nil {
 		loaded = Loaded{Records: s.Resync.Records, Total: s.Resync.Total}
 	}
-	return Store{Code: s.Code, Phase: s.Phase, Writable: s.Writable() == nil, Epoch: s.Epoch, Queued: s.Queued(), Loaded: loaded}
+	shown := Store{Code: s.Code, Phase: s.Phase, Writable: db.Writable(s) == nil, Epoch: s.Epoch, Queued: s.Queued(), Loaded: loaded}
+	if s.Phase == sitesync.PhaseDraining || s.Phase == sitesync.PhaseReleased {
+		since := s.Since
+		shown.To, shown.Since = s.To, &since
+	}
+	return shown
 }
 
-func itemOf(s *localdb.Store) StoreItem {
-	return StoreItem{ID: s.ID, Store: storeOf(s), Name: s.Name, Records: s.Records, Digest: s.Digest, Head: s.Cursor.String(), Problem: s.Blocked}
+func itemOf(db *localdb.DB, s *localdb.Store) StoreItem {
+	return StoreItem{ID: s.ID, Store: storeOf(db, s), Name: s.Name, Records: s.Records, Digest: s.Digest, Head: s.Cursor.String(), Problem: s.Blocked}
 }
 
 // problemOf gives what is wrong with the stores: the first that is held back,
@@ -78,9 +106,9 @@ func problemOf(stores []localdb.Store) *sitesync.Problem {
 		if s.Blocked != nil {
 			return s.Blocked
 		}
-		if s.Refused > 0 {
-			refused += s.Refused
-			where = append(where, fmt.Sprintf("%d of store %s", s.Refused, s.Code))
+		if s.Quarantined > 0 {
+			refused += s.Quarantined
+			where = append(where, fmt.Sprintf("%d of store %s", s.Quarantined, s.Code))
 		}
 	}
 	if refused == 0 {

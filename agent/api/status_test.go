@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sitesync/agent/localdb"
 	"sitesync/shared/sitesync"
@@ -18,7 +19,7 @@ func TestStatus(t *testing.T) {
 	d.do("PUT", anItem, `{"a":1}`)
 	d.do("GET", "/v1/status", "").want(t, 200, `{"site":{"id":6,"name":"Nadi","code":"NAD"},"hub":"mqtts://hub.example.org:8883","hardwareId":"AAAA",`+
 		`"link":"offline","since":"2026-01-02T03:04:05.006Z","backlog":1,"lastSync":null,"stores":[{"code":"NAD1","phase":"active","writable":true,`+
-		`"epoch":"1.4","queued":1,"loaded":{"records":1,"total":1}}],"problem":null,"clockSkewMs":5}`)
+		`"epoch":"1.4","queued":1,"loaded":{"records":1,"total":1}}],"problem":null,"clockSkewMs":5,"lease":null}`)
 }
 
 func TestStatusBeforeJoin(t *testing.T) {
@@ -82,10 +83,56 @@ func TestProblems(t *testing.T) {
 }
 
 func TestProblemOfManyRefused(t *testing.T) {
-	p := problemOf([]localdb.Store{{Code: "A", Refused: 2}, {Code: "B"}, {Code: "C", Refused: 5}})
+	p := problemOf([]localdb.Store{{Code: "A", Refused: 9, Quarantined: 2}, {Code: "B", Refused: 3}, {Code: "C", Refused: 5, Quarantined: 5}})
 	if p == nil || !strings.Contains(p.Message, "7 changes made on this device (2 of store A, 5 of store C) and keeps them") {
 		t.Errorf("problem %+v", p)
 	}
+}
+
+// TestMovingStore says where a store goes, and since when.
+func TestMovingStore(t *testing.T) {
+	d := newDevice(t)
+	at := d.agent.status.Since
+	a := wire.AssignedStore{Store: 3, Code: "NAD1", Epoch: sitesync.NewEpoch(1, 4), Phase: sitesync.PhaseDraining, To: "Suva", Handover: 9}
+	for _, phase := range []sitesync.Phase{sitesync.PhaseDraining, sitesync.PhaseReleased} {
+		a.Phase = phase
+		check(t, d.db.Assign([]wire.AssignedStore{a}, at.Time))
+		var st Status
+		d.do("GET", "/v1/status", "").decode(t, &st)
+		if s := st.Stores[0]; s.Phase != phase || s.To != "Suva" || s.Since == nil || *s.Since != at || s.Writable {
+			t.Errorf("%+v", s)
+		}
+		code := map[sitesync.Phase]sitesync.Code{sitesync.PhaseDraining: sitesync.CodeStoreMoving, sitesync.PhaseReleased: sitesync.CodeStoreReleased}[phase]
+		p := d.do("PUT", anItem, `{}`).refused(t, 409, code)
+		if !strings.Contains(p.Detail, "Suva") || !strings.Contains(p.Detail, at.Format(sitesync.TimeFormat)) {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// TestLease shows a lease, and one that is over before that the hub is not
+// reached.
+func TestLease(t *testing.T) {
+	d := newDevice(t)
+	status := func() (st Status) {
+		t.Helper()
+		d.do("GET", "/v1/status", "").decode(t, &st)
+		return st
+	}
+	check(t, d.db.Contact(d.db.Moment()))
+	check(t, d.db.SetLease(time.Hour))
+	st := status()
+	if l := st.Lease; l == nil || l.MaxOffline != 3600 || l.Expired || l.ReadOnlyAt == nil || !st.Stores[0].Writable || st.Problem != nil {
+		t.Errorf("lease %+v, problem %+v", st.Lease, st.Problem)
+	}
+	d.agent.status.Problem = &sitesync.Problem{Code: sitesync.ProblemUnreachable, Message: "m", Next: "n"}
+	check(t, d.db.SetLease(time.Nanosecond))
+	st = status()
+	if l := st.Lease; l == nil || !l.Expired || st.Stores[0].Writable || st.Problem == nil || st.Problem.Code != sitesync.ProblemLeaseExpired {
+		t.Errorf("lease %+v, problem %+v", st.Lease, st.Problem)
+	}
+	d.do("PUT", anItem, `{}`).refused(t, 409, sitesync.CodeLeaseExpired)
+	d.bulk(`{"op":"put","table":"stock","id":"a","data":{}}`+"\n").refused(t, 409, sitesync.CodeLeaseExpired)
 }
 
 func TestCommands(t *testing.T) {

@@ -78,6 +78,9 @@ func (p *program) printStatus(st *api.Status, running bool) error {
 	if st.ClockSkewMs > 60_000 || st.ClockSkewMs < -60_000 {
 		fmt.Fprintf(t, "Clock\t%s off the hub's\n", (time.Duration(st.ClockSkewMs) * time.Millisecond).Round(time.Second))
 	}
+	if words := leaseWords(st.Lease, time.Now()); words != "" {
+		fmt.Fprintf(t, "Read-only\t%s\n", words)
+	}
 	if st.Problem != nil {
 		fmt.Fprintf(t, "Problem\t%s\nNext\t%s\n", sentence(st.Problem.Message), sentence(st.Problem.Next))
 	}
@@ -93,7 +96,7 @@ func (p *program) printStatus(st *api.Status, running bool) error {
 	fmt.Fprintln(p.out)
 	fmt.Fprintln(t, "STORE\tPHASE\tWRITABLE\tWAITING\tRECORDS\tEPOCH")
 	for _, s := range st.Stores {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Code, s.Phase, yes(s.Writable), s.Queued, loaded(s), s.Epoch)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\n", s.Code, phaseWords(s), yes(s.Writable), s.Queued, loaded(s), s.Epoch)
 	}
 	return t.Flush()
 }
@@ -121,6 +124,35 @@ func loaded(s api.Store) string {
 		return fmt.Sprintf("%d of %d", s.Loaded.Records, s.Loaded.Total)
 	}
 	return fmt.Sprint(s.Loaded.Records)
+}
+
+// leaseWords warns of stores that become read-only without contact: from half of
+// the time on, when there is still something to be done about it.
+func leaseWords(l *api.Lease, now time.Time) string {
+	switch {
+	case l == nil:
+		return ""
+	case l.Expired:
+		return "until the hub is reached"
+	case l.ReadOnlyAt == nil || l.ReadOnlyAt.Sub(now) > time.Duration(l.MaxOffline)*time.Second/2:
+		return ""
+	}
+	return "from " + when(l.ReadOnlyAt.Time) + " on, unless the hub is reached before"
+}
+
+// phaseWords says where a store goes or went.
+func phaseWords(s api.Store) string {
+	to := s.To
+	if to == "" {
+		to = "another site"
+	}
+	switch s.Phase {
+	case sitesync.PhaseDraining:
+		return "moving to " + to
+	case sitesync.PhaseReleased:
+		return "moved to " + to
+	}
+	return s.Phase.String()
 }
 
 func waiting(n uint64) string {

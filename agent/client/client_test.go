@@ -53,7 +53,7 @@ func must(t *testing.T, err error) {
 func running(t *testing.T) (*engine, *Client, string) {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := localdb.Open(filepath.Join(dir, "db"), nil)
+	db, err := localdb.Open(localdb.Options{Dir: filepath.Join(dir, "db")})
 	must(t, err)
 	tokens, err := api.OpenTokens(dir)
 	must(t, err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"sitesync/agent/localdb"
@@ -13,6 +14,7 @@ type assignment struct {
 	version uint64
 	pages   uint32 // so far
 	stores  []wire.AssignedStore
+	applied uint64 // version of the last one that was taken over whole
 }
 
 // assign takes a page of an assignment; the last one puts it into effect. Only
@@ -24,7 +26,7 @@ func (s *session) assign(a *wire.Assignment, welcome bool) error {
 	case a.Version < known.version:
 		return nil // a newer one has overtaken it
 	case a.Page == 0:
-		*known = assignment{version: a.Version}
+		*known = assignment{version: a.Version, applied: known.applied}
 	case a.Version != known.version || a.Page != known.pages:
 		return nil
 	}
@@ -34,9 +36,16 @@ func (s *session) assign(a *wire.Assignment, welcome bool) error {
 	}
 	stores := known.stores
 	known.stores = nil
-	if err := s.db.Assign(stores, time.Now()); err != nil {
+	if welcome {
+		if err := s.db.Contact(s.asked); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(s.db.SetLease(a.Lease), s.db.Assign(stores, time.Now())); err != nil {
 		return err
 	}
+	known.applied = a.Version
+	s.watchDrains()
 	for i := range stores {
 		a := &stores[i]
 		if epoch, held := s.held[a.Store]; held && epoch != a.Epoch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sitesync/agent/localdb"
@@ -48,7 +49,9 @@ type Engine struct {
 	Options
 	dial  dialer
 	wake  chan struct{} // look again at once: the site was edited, or sync now
-	wrote chan struct{} // something was queued
+	wrote chan struct{} // something was queued, or a copy purged
+
+	purged atomic.Bool // copies of stores may have been purged that the hub was not told of
 
 	turn chan struct{} // held by the one who dials and has a session
 	pace pace          // of the link, as far as the last session knew; belongs to the holder of turn
@@ -86,7 +89,10 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) Run(ctx context.Context) error {
 	watch := e.DB.Watch(func(_ sitesync.StoreID, events []localdb.Event) {
 		for i := range events {
-			if events[i].Local {
+			if events[i].Kind == localdb.EventReset {
+				e.purged.Store(true)
+			}
+			if events[i].Local || events[i].Kind == localdb.EventReset {
 				poke(e.wrote)
 				return
 			}

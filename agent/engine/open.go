@@ -128,7 +128,7 @@ func (s *session) subscribe(filters []string) error {
 
 func siteFilters(site sitesync.SiteID) []string {
 	list := []string{topic.AllResyncs(site)}
-	for _, kind := range []topic.Kind{topic.Receipt, topic.Changes, topic.Assignment, topic.Hint} {
+	for _, kind := range []topic.Kind{topic.Receipt, topic.Changes, topic.Assignment, topic.Hint, topic.Command} {
 		list = append(list, topic.ForSite(site, kind))
 	}
 	return list
@@ -137,6 +137,7 @@ func siteFilters(site sitesync.SiteID) []string {
 // askForWelcome says hello, again when nothing comes.
 func (s *session) askForWelcome() (*wire.Welcome, error) {
 	e := s.engine
+	s.asked = s.db.Moment()
 	for range maxTries {
 		sent := 0
 		for _, page := range wire.SplitHello(e.hello(s.site)) {

@@ -15,6 +15,7 @@ type pulling struct {
 	stream  uint32
 	cursors []wire.StoreCursor // where it began
 	began   time.Time
+	asked   localdb.Moment
 	credit  uint64 // allowed so far
 	arrived uint64 // bytes so far
 	again   bool   // something moved while it ran: pull once more
@@ -22,14 +23,32 @@ type pulling struct {
 
 var pullRequest = request{kind: topic.Pull}
 
+// pullInterval is the time until the next pull: a device that holds a lease has
+// to be answered well before that is over.
+func (s *session) pullInterval() time.Duration {
+	interval := s.engine.Timings.PullInterval
+	if lease := s.db.Lease().Length; lease > 0 {
+		interval = min(interval, lease/4)
+	}
+	return jitter(interval)
+}
+
+// report is what the device says of itself within a session.
+func (s *session) report() wire.Report {
+	r := s.engine.report()
+	r.Assignment = s.assignment.applied
+	return r
+}
+
 // startPull asks for what is new in every store that is here whole.
 func (s *session) startPull() error {
+	s.pullDue = time.Now().Add(s.pullInterval())
 	if s.pull != nil {
 		s.pull.again = true
 		return nil
 	}
 	s.stream++
-	s.pull = &pulling{stream: s.stream, cursors: s.cursors(), began: time.Now()}
+	s.pull = &pulling{stream: s.stream, cursors: s.cursors(), began: time.Now(), asked: s.db.Moment()}
 	return s.pullOn(s.pull.cursors)
 }
 
@@ -38,7 +57,7 @@ func (s *session) pullOn(cursors []wire.StoreCursor) error {
 	p := s.pull
 	p.credit = p.arrived + s.pace.credit(s.limits.CreditBytes)
 	s.waits.expect(pullRequest, time.Now().Add(s.downTimeout(p.credit-p.arrived)), s.pullAnew)
-	return s.send(topic.Pull, 0, &wire.Pull{Stream: p.stream, Credit: p.credit, Cursors: cursors, Report: s.engine.report()})
+	return s.send(topic.Pull, 0, &wire.Pull{Stream: p.stream, Credit: p.credit, Cursors: cursors, Report: s.report()})
 }
 
 // pullAnew begins a new stream where the database stands.
@@ -132,6 +151,9 @@ func (s *session) pulledAll() error {
 	s.pull, s.inStep = nil, true
 	s.waits.done(pullRequest)
 	s.engine.synced()
+	if err := s.db.Contact(p.asked); err != nil {
+		return err
+	}
 	clear(s.pulled)
 	for _, c := range p.cursors {
 		if !s.isHeld(c.Store) {

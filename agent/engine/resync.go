@@ -94,7 +94,7 @@ func (s *session) loadOn(st *localdb.Store) error {
 	s.waits.expect(request{topic.ResyncRequest, st.ID}, time.Now().Add(s.downTimeout(l.credit-l.arrived)),
 		func() error { return s.loadAgain(st.ID) })
 	return s.send(topic.ResyncRequest, st.ID, &wire.ResyncRequest{Epoch: l.epoch, Stream: l.stream, Credit: l.credit,
-		After: st.Resync.After, Head: st.Resync.Head})
+		After: st.Resync.After, Head: st.Resync.Head, Records: st.Resync.Records})
 }
 
 // loadAgain begins another stream in place of the one that does not go on.

@@ -36,6 +36,10 @@ type session struct {
 	inStep     bool                                // the hub has answered a whole pull
 	pulled     map[sitesync.StoreID]sitesync.Epoch // stores in the last such pull
 	held       map[sitesync.StoreID]sitesync.Epoch // of which nothing is synced in this session
+	draining   map[sitesync.StoreID]uint64         // frozen stores, each with the handover for which it was reported
+	purged     map[sitesync.StoreID]bool           // copies that were reported as gone
+	asked      localdb.Moment                      // when the hub was asked for its welcome
+	pullDue    time.Time
 	waits      waits
 	nextTry    time.Time // of what is held back here
 }
@@ -44,7 +48,7 @@ func newSession(ctx context.Context, e *Engine, site *Site) *session {
 	return &session{ctx: ctx, engine: e, db: e.DB, in: newInbox(), pace: &e.pace, site: site,
 		clientID: sitesync.ClientID(e.Device.Hardware, e.DB.Replica()), stream: rand.Uint32N(1 << 30),
 		pushes: map[sitesync.StoreID]*pushing{}, pulled: map[sitesync.StoreID]sitesync.Epoch{},
-		held: map[sitesync.StoreID]sitesync.Epoch{}, waits: waits{}}
+		held: map[sitesync.StoreID]sitesync.Epoch{}, purged: map[sitesync.StoreID]bool{}, waits: waits{}}
 }
 
 func (s *session) close() { s.link.Close() }
@@ -52,12 +56,11 @@ func (s *session) close() { s.link.Close() }
 // run serves the session until it ends.
 func (s *session) run() error {
 	s.engine.show(sitesync.LinkOnline, nil)
+	s.engine.purged.Store(true) // perhaps, since the last session
 	s.probe()
 	if err := s.startPull(); err != nil {
 		return err
 	}
-	pull := time.NewTicker(jitter(s.engine.Timings.PullInterval))
-	defer pull.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -65,7 +68,7 @@ func (s *session) run() error {
 			return err
 		}
 		timer.Reset(time.Until(s.next()))
-		if err := s.await(pull.C, timer.C); err != nil {
+		if err := s.await(timer.C); err != nil {
 			return err
 		}
 	}
@@ -84,7 +87,7 @@ func (s *session) learn() {
 }
 
 // await waits until something happens, and deals with it unless work does.
-func (s *session) await(pull, timer <-chan time.Time) error {
+func (s *session) await(timer <-chan time.Time) error {
 	select {
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
@@ -96,9 +99,6 @@ func (s *session) await(pull, timer <-chan time.Time) error {
 		if s.engine.askedToSync() {
 			return errors.Join(s.tryHeld(), s.startPull())
 		}
-	case <-pull:
-		s.engine.saveLastSync()
-		return s.startPull()
 	case <-timer:
 		return s.repeat()
 	}
@@ -119,7 +119,7 @@ func (s *session) work() error {
 			return err
 		}
 	}
-	return s.pushSome()
+	return errors.Join(s.pushSome(), s.reportDrained(), s.reportPurged())
 }
 
 // handle takes one message. One that cannot be read ends the session: the hub
@@ -137,6 +137,8 @@ func (s *session) handle(m *message) error {
 		return take(s, m, func(sitesync.StoreID, *wire.Hint) error { return s.startPull() })
 	case topic.Resync:
 		return s.resync(m)
+	case topic.Command:
+		return s.command(m.payload)
 	}
 	return nil
 }
@@ -167,7 +169,7 @@ func (s *session) publish(kind topic.Kind, frame []byte) error {
 
 // next is when the next thing is due.
 func (s *session) next() time.Time {
-	at := earlier(s.nextTry, s.waits.next())
+	at := earlier(earlier(s.nextTry, s.pullDue), s.waits.next())
 	for _, p := range s.pushes {
 		at = earlier(at, p.resume)
 	}
@@ -179,6 +181,10 @@ func (s *session) repeat() error {
 	now := time.Now()
 	if !now.Before(s.nextTry) {
 		return s.tryHeld()
+	}
+	if !now.Before(s.pullDue) {
+		s.engine.saveLastSync()
+		return s.startPull()
 	}
 	for _, p := range s.pushes {
 		if !now.Before(p.resume) {

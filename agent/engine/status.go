@@ -109,6 +109,9 @@ func (e *Engine) hello(site *Site) wire.Hello {
 		Evidence: e.Device.Evidence, Test: e.Device.Test, Weak: e.Device.Weak,
 		Generation: site.Generation, GenerationProof: site.Proof, Report: e.report()}
 	for _, s := range e.DB.Stores() {
+		if s.Purged {
+			continue // nothing of it is here
+		}
 		state := wire.StoreState{Store: s.ID, Loaded: s.Loaded, Cursor: s.Cursor, Digest: s.Digest, Blocked: s.Blocked != nil}
 		for _, o := range queues(&s) {
 			state.Outbox = append(state.Outbox, wire.OutboxState{Epoch: o.Epoch, Confirmed: o.Confirmed, Chain: o.ConfirmedChain, Last: o.Last})
@@ -124,7 +127,7 @@ func queues(s *localdb.Store) []localdb.Outbox {
 }
 
 func (e *Engine) report() wire.Report {
-	r := wire.Report{Backlog: e.DB.Backlog(), Clock: time.Now(), DiskFree: e.DB.DiskFree()}
+	r := wire.Report{Backlog: e.DB.Backlog(), Clock: time.Now(), DiskFree: e.DB.DiskFree(), Lease: e.DB.Lease().Length}
 	for _, s := range e.DB.Stores() {
 		if s.Blocked != nil {
 			r.Problem = string(s.Blocked.Code)

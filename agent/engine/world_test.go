@@ -61,7 +61,7 @@ func (w *world) check(err error) {
 func (w *world) open() {
 	w.Helper()
 	var err error
-	w.db, err = localdb.Open(filepath.Join(w.dir, "db"), slog.New(slog.DiscardHandler))
+	w.db, err = localdb.Open(localdb.Options{Dir: filepath.Join(w.dir, "db"), Log: slog.New(slog.DiscardHandler)})
 	w.check(err)
 	w.engine, err = New(Options{Dir: w.dir, DB: w.db, Device: Device{Hardware: sitesync.NewHardwareID([32]byte{7}), Type: sitesync.TypeMobile, Version: "test"},
 		Timings: w.timings, Log: slog.New(slog.DiscardHandler)})

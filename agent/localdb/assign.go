@@ -19,10 +19,12 @@ func diverged(code string) *sitesync.Problem {
 }
 
 // Assign takes over the whole list of the site's stores from the hub. A store
-// that is new here, or in a new epoch, is loaded afresh; one that is no longer
-// listed, or listed as released, becomes read-only and is kept. at is the time
-// by this device's clock. Each store's change stands for itself: after a crash
-// some may be made and others not, until the hub assigns again.
+// that is new here, or in a new epoch, is loaded afresh; one that is listed as
+// draining takes no more changes from this moment on; one that is no longer
+// listed, or listed as released, becomes read-only and is kept, until it is
+// purged and then not listed. at is the time by this device's clock. Each
+// store's change stands for itself: after a crash some may be made and others
+// not, until the hub assigns again.
 func (d *DB) Assign(stores []wire.AssignedStore, at time.Time) error {
 	listed := map[sitesync.StoreID]*wire.AssignedStore{}
 	var ids []sitesync.StoreID
@@ -37,13 +39,19 @@ func (d *DB) Assign(stores []wire.AssignedStore, at time.Time) error {
 			ids = append(ids, s.ID)
 		}
 	}
-	return d.edit(ids, func(s *Store) {
+	err := d.edit(ids, func(s *Store) {
 		if a := listed[s.ID]; a != nil {
 			s.assign(a, at)
 		} else {
 			s.release("", at)
 		}
 	})
+	for _, s := range d.Stores() {
+		if err == nil && s.Purged && listed[s.ID] == nil {
+			err = d.drop(s.ID)
+		}
+	}
+	return err
 }
 
 // edit changes stores, or makes them, in as many transactions as it takes. fn
@@ -97,8 +105,13 @@ func (d *DB) editSome(tx *kv.Tx, ids []sitesync.StoreID, fn func(*Store)) (chang
 
 // assign brings a store to what the hub says of it.
 func (s *Store) assign(a *wire.AssignedStore, at time.Time) {
+	s.Quarantined = a.Quarantined
 	if a.Phase == sitesync.PhaseReleased {
 		s.release(a.To, at)
+		if a.OwnerActive && s.OwnerActive == nil && s.Epoch != 0 {
+			since := sitesync.At(at)
+			s.OwnerActive = &since
+		}
 		return
 	}
 	s.Code, s.Name, s.Tags, s.To = a.Code, a.Name, a.Tags, a.To
@@ -106,8 +119,8 @@ func (s *Store) assign(a *wire.AssignedStore, at time.Time) {
 		s.begin(a)
 	}
 	switch {
-	case a.Phase == sitesync.PhaseActive && s.Loaded != s.Epoch:
-		s.confirm()
+	case a.Phase != sitesync.PhaseLoading && s.Loaded != s.Epoch:
+		s.confirm() // perhaps it is drained before it heard that it is active
 	case a.Phase == sitesync.PhaseLoading && s.Loaded != s.Epoch && s.Resync == nil:
 		s.Resync = &Resync{Epoch: s.Epoch, Total: a.Records}
 	}
@@ -128,7 +141,7 @@ func (s *Store) begin(a *wire.AssignedStore) {
 	s.Epoch, s.Phase = a.Epoch, 0
 	s.Outbox = Outbox{Epoch: a.Epoch}
 	s.Resync = &Resync{Epoch: a.Epoch, Total: a.Records, Blank: s.Records == 0 && len(s.Past) == 0}
-	s.Blocked = nil
+	s.Blocked, s.OwnerActive, s.Purged = nil, nil, false
 }
 
 // confirm takes the hub's word that the store is active here for its
@@ -146,6 +159,7 @@ func (s *Store) confirm() {
 // device never had stays unknown.
 func (s *Store) release(to string, at time.Time) {
 	if s.Epoch == 0 {
+		s.Quarantined = 0
 		return
 	}
 	if s.Phase != sitesync.PhaseReleased {

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 func child(dir, work string) error {
-	d, err := Open(dir, nil)
+	d, err := Open(Options{Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 // DB is the agent's durable state.
 type DB struct {
 	kv       *kv.DB
+	leases   leases
 	feed     feed
 	clearing atomic.Bool // a Clear has begun: no store takes changes
 	decoded  decoded     // belongs to the transaction that runs
@@ -25,16 +26,28 @@ type DB struct {
 	stores  map[sitesync.StoreID]*Store // as committed
 }
 
+// Options of a database.
+type Options struct {
+	Dir        string
+	Clock      Clock // nil: the process's own, as if the device had booted with it
+	TrustClock bool  // the device has a battery-backed clock, which counts over a reboot
+	Log        *slog.Logger
+}
+
 // Open opens the database below a directory and makes it, with a new replica,
 // at the first start. Errors: data_locked, data_newer; disk_full only when
 // there is something to write: at the first start, and after a Clear that was
 // cut short.
-func Open(dir string, log *slog.Logger) (*DB, error) {
-	db, err := kv.Open(kv.Options{Dir: dir, Kind: "agent", Format: Format, Small: true, Reserve: 32 << 20, Logger: log})
+func Open(o Options) (*DB, error) {
+	db, err := kv.Open(kv.Options{Dir: o.Dir, Kind: "agent", Format: Format, Small: true, Reserve: 32 << 20, Logger: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{kv: db, decoded: decoded{}, stores: map[sitesync.StoreID]*Store{}}
+	if o.Clock == nil {
+		o.Clock = processClock()
+	}
+	d := &DB{kv: db, decoded: decoded{}, stores: map[sitesync.StoreID]*Store{},
+		leases: leases{clock: o.Clock, trust: o.TrustClock, changing: new(sync.Mutex), mu: new(sync.Mutex)}}
 	d.feed.init()
 	err = d.load()
 	switch {
@@ -76,6 +89,9 @@ func (d *DB) load() error {
 			return err
 		}
 		d.clearing.Store(clearing)
+		if err := d.loadLease(tx); err != nil {
+			return err
+		}
 		stores, err := readStores(tx)
 		for i := range stores {
 			d.stores[stores[i].ID] = &stores[i]
@@ -98,6 +114,7 @@ func (d *DB) renew() error {
 	d.mu.Lock()
 	d.replica = replica
 	d.mu.Unlock()
+	d.leases.forget()
 	d.clearing.Store(false)
 	return nil
 }
@@ -223,7 +240,11 @@ func (d *DB) publish(place uint64, err error, after []*Store, events []Event) {
 		}
 		d.mu.Lock()
 		for _, s := range after {
-			d.stores[s.ID] = s
+			if s.dropped {
+				delete(d.stores, s.ID)
+			} else {
+				d.stores[s.ID] = s
+			}
 		}
 		d.mu.Unlock()
 		for _, s := range after {

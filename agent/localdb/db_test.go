@@ -26,7 +26,7 @@ var (
 // open opens a database that is checked whole when the test ends.
 func open(t testing.TB, dir string) *DB {
 	t.Helper()
-	d, err := Open(dir, nil)
+	d, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestOpenAgain(t *testing.T) {
 		t.Errorf("%+v becomes %+v", before, after)
 	}
 	wantData(t, d, "1", `{"a":1}`)
-	if _, err := Open(dir, nil); sitesync.CodeOf(err) != sitesync.CodeDataLocked {
+	if _, err := Open(Options{Dir: dir}); sitesync.CodeOf(err) != sitesync.CodeDataLocked {
 		t.Errorf("a directory in use: %v", err)
 	}
 	wantWhole(t, d)

@@ -37,6 +37,9 @@ type ExportLine struct {
 	To    string           `json:"to,omitempty"`
 	Data  json.RawMessage  `json:"data,omitempty"`
 	Raw   []byte           `json:"raw,omitempty"` // base64
+
+	Quarantine uint64          `json:"quarantine,omitempty"` // the quarantined change that it takes over
+	Before     *sitesync.Chain `json:"before,omitempty"`     // c(n-1), of the first line of a store and epoch
 }
 
 // Export writes everything that waits in the outbox as NDJSON: a head, then a
@@ -83,7 +86,7 @@ func exportQueue(tx *kv.Tx, out *json.Encoder, s *Store, o *Outbox) (n uint64, e
 		}
 		c := &e.change
 		line := ExportLine{Store: s.ID, Code: s.Code, Epoch: o.Epoch, N: numberOf(key), Chain: e.chain,
-			Op: c.Op.String(), Table: c.Table, ID: c.ID, To: c.To}
+			Op: c.Op.String(), Table: c.Table, ID: c.ID, To: c.To, Quarantine: c.Quarantine}
 		if c.Op == sitesync.OpPut {
 			var plain bytes.Buffer
 			if err := json.Compact(&plain, c.Data); err != nil {
@@ -93,6 +96,9 @@ func exportQueue(tx *kv.Tx, out *json.Encoder, s *Store, o *Outbox) (n uint64, e
 			if !bytes.Equal(line.Data, c.Data) {
 				line.Raw = c.Data
 			}
+		}
+		if n == 0 {
+			line.Before = &o.ConfirmedChain
 		}
 		n++
 		return true, out.Encode(line)

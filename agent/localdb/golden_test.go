@@ -59,6 +59,7 @@ func TestGoldenEntries(t *testing.T) {
 	for name, e := range map[string]entry{
 		"entry-put":      {chain: chain, change: sitesync.Change{Op: sitesync.OpPut, Table: "stock_line", ID: "a/1", Data: []byte(`{"packs":12}`)}},
 		"entry-delete":   {chain: chain, change: sitesync.Change{Op: sitesync.OpDelete, Table: "stock_line", ID: "a/1"}},
+		"entry-proposal": {chain: chain, change: sitesync.Change{Op: sitesync.OpPut, Table: "stock_line", ID: "a/1", Data: []byte(`{"packs":12}`), Quarantine: 300}},
 		"entry-transfer": {chain: chain, change: sitesync.Change{Op: sitesync.OpPut, Table: "order", ID: "ü", To: "NAD2", Data: []byte(`{}`)}},
 	} {
 		got, err := parseEntry(goldenHex(t, name, e.bytes()))
@@ -78,12 +79,14 @@ func TestGoldenRefused(t *testing.T) {
 
 func TestGoldenKeys(t *testing.T) {
 	for name, k := range map[string][]byte{
-		"key-store":   storeKey(3),
-		"key-record":  recordKey(3, wire.Key{Table: "stock_line", ID: "a/1"}),
-		"key-outbox":  outboxKey(3, sitesync.NewEpoch(1, 4), 300),
-		"key-refused": refusedKey(3, sitesync.NewEpoch(1, 4), 300),
-		"key-replica": replicaKey,
-		"key-clear":   clearingKey,
+		"key-store":    storeKey(3),
+		"key-record":   recordKey(3, wire.Key{Table: "stock_line", ID: "a/1"}),
+		"key-outbox":   outboxKey(3, sitesync.NewEpoch(1, 4), 300),
+		"key-refused":  refusedKey(3, sitesync.NewEpoch(1, 4), 300),
+		"key-replica":  replicaKey,
+		"key-lease":    leaseKey,
+		"key-proposal": proposalKey(3, 300),
+		"key-clear":    clearingKey,
 	} {
 		goldenHex(t, name, k)
 	}

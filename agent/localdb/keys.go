@@ -13,10 +13,12 @@ import (
 //
 //	i                            replica ID
 //	c                            stands while everything is being cleared
+//	l                            lease
 //	s <store>                    Store, JSON
 //	r <store> <table> 0 <id>     record
 //	o <store> <epoch> <n>        outbox entry
 //	x <store> <epoch> <n>        change that the hub put into quarantine
+//	p <store> <item>             what became of a proposal
 var (
 	replicaKey   = []byte{'i'}
 	storesPrefix = []byte{'s'}

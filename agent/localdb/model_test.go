@@ -48,6 +48,7 @@ func TestModel(t *testing.T) {
 			"write": v.write, "write on": v.write, "write more": v.write, "push": v.push, "push on": v.push, "late receipt": v.lateReceipt,
 			"pull": v.pull, "load": v.load, "load on": v.load, "finish loading": v.finish, "arrive whole": func(*rapid.T) { v.arrive() },
 			"edit elsewhere": v.edit, "move away": seldom(v.away), "new epoch": seldom(v.newEpoch), "drain": seldom(v.drain),
+			"purge":          v.purge,
 			"assigned again": seldom(v.assignedAgain), "poll": v.poll, "reopen": seldom(v.reopen), "": v.check,
 		})
 		v.rest()
@@ -70,7 +71,7 @@ func (v *device) must(err error) {
 }
 
 func (v *device) open() {
-	db, err := Open(v.dir, nil)
+	db, err := Open(Options{Dir: v.dir})
 	v.must(err)
 	v.db = db
 }
@@ -82,7 +83,13 @@ func (v *device) reopen(*rapid.T) {
 
 func (v *device) assignedAgain(*rapid.T) { v.assign() }
 
-func (v *device) assign() { v.must(v.db.Assign(v.hub.assignment(), someday)) }
+// assign leaves a purged store listed, so that what was told of it can still be
+// asked for.
+func (v *device) assign() {
+	if s, ok := v.db.Store(storeA); !ok || !s.Purged || v.hub.phase != 0 {
+		v.must(v.db.Assign(v.hub.assignment(), someday))
+	}
+}
 
 func (v *device) store() Store {
 	s, ok := v.db.Store(storeA)
@@ -218,6 +225,21 @@ func (v *device) edit(t *rapid.T) {
 func (v *device) away(*rapid.T) {
 	v.hub.phase, v.hub.epoch = 0, v.hub.epoch+1
 	v.assign()
+}
+
+// purge removes the copy of a store that is another site's, as far as nothing of
+// it waits to be sent.
+func (v *device) purge(*rapid.T) {
+	if v.hub.phase != 0 {
+		return
+	}
+	s := v.store()
+	v.must(v.db.Assign([]wire.AssignedStore{{Store: storeA, Code: s.Code, Epoch: v.hub.epoch, Phase: sitesync.PhaseReleased, OwnerActive: true}}, someday))
+	_, err := v.db.PurgeDue(someday, 0)
+	v.must(err)
+	if s := v.store(); s.Purged != (s.Queued() == 0) || s.Purged && (s.Records != 0 || s.Bytes != 0 || s.Digest != sitesync.Digest{}) {
+		v.t.Fatalf("after the purge: %+v", s)
+	}
 }
 
 func (v *device) newEpoch(*rapid.T) {

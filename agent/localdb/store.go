@@ -36,7 +36,13 @@ type Store struct {
 	Records  int64             `json:"records"`
 	Bytes    int64             `json:"bytes"`
 	Digest   sitesync.Digest   `json:"digest"`
-	Refused  uint64            `json:"refused"` // changes in quarantine at the hub
+	Refused  uint64            `json:"refused"` // changes that the hub put into quarantine
+
+	Quarantined uint64         `json:"quarantined,omitempty"` // of them, those on which nobody has decided yet
+	OwnerActive *sitesync.Time `json:"ownerActive,omitempty"` // of released: since when this copy may go, by this device's clock
+	Purged      bool           `json:"purged,omitempty"`      // of released: no record is left
+
+	dropped bool // in memory alone: it is not there any more
 }
 
 // Outbox is the state of an epoch's queue: 1..Confirmed are settled,
@@ -72,7 +78,8 @@ func (s *Store) Queued() uint64 {
 	return n
 }
 
-// Writable tells why the application may not write, nil when it may.
+// Writable tells why nobody may write in the store, nil when the lease decides:
+// see DB.Writable.
 func (s *Store) Writable() error {
 	switch {
 	case s.Phase == sitesync.PhaseActive && s.Loaded == s.Epoch:
@@ -164,6 +171,10 @@ func (s *Store) clone() Store {
 	if s.Blocked != nil {
 		p := *s.Blocked
 		c.Blocked = &p
+	}
+	if s.OwnerActive != nil {
+		at := *s.OwnerActive
+		c.OwnerActive = &at
 	}
 	return c
 }

@@ -3,6 +3,7 @@ package localdb
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"sitesync/shared/sitesync"
 )
@@ -42,8 +43,13 @@ func parseRecord(b []byte) (record, error) {
 	return r, p.err
 }
 
-// entry is an outbox entry on disk: format, op, chain, then table, ID and
-// address each with its length, then the data to the end.
+// proposedFormat is that of an outbox entry which takes over a quarantined
+// change.
+const proposedFormat = 2
+
+// entry is an outbox entry on disk: format, op, chain, in proposedFormat the
+// uvarint number of the quarantined change, then table, ID and address each with
+// its length, then the data to the end.
 type entry struct {
 	chain  sitesync.Chain
 	change sitesync.Change
@@ -51,9 +57,13 @@ type entry struct {
 
 func (e entry) bytes() []byte {
 	c := &e.change
-	b := make([]byte, 0, 2+len(e.chain)+3*binary.MaxVarintLen16+len(c.Table)+len(c.ID)+len(c.To)+len(c.Data))
+	b := make([]byte, 0, 2+len(e.chain)+binary.MaxVarintLen64+3*binary.MaxVarintLen16+len(c.Table)+len(c.ID)+len(c.To)+len(c.Data))
 	b = append(b, valueFormat, byte(c.Op))
 	b = append(b, e.chain[:]...)
+	if c.Quarantine != 0 {
+		b[0] = proposedFormat
+		b = binary.AppendUvarint(b, c.Quarantine)
+	}
 	for _, s := range []string{c.Table, c.ID, c.To} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -65,8 +75,12 @@ func (e entry) bytes() []byte {
 func parseEntry(b []byte) (entry, error) {
 	p := parser{rest: b}
 	var e entry
-	e.change.Op = p.begin("outbox entry")
+	proposal := len(b) > 0 && b[0] == proposedFormat
+	e.change.Op = p.begin("outbox entry", proposedFormat)
 	copy(e.chain[:], p.take(len(e.chain)))
+	if proposal {
+		e.change.Quarantine = p.uvarint()
+	}
 	e.change.Table = string(p.take(int(p.uvarint())))
 	e.change.ID = string(p.take(int(p.uvarint())))
 	e.change.To = string(p.take(int(p.uvarint())))
@@ -82,9 +96,9 @@ type parser struct {
 	err  error
 }
 
-func (p *parser) begin(what string) sitesync.Op {
+func (p *parser) begin(what string, others ...byte) sitesync.Op {
 	head := p.take(2)
-	if p.err != nil || head[0] != valueFormat {
+	if p.err != nil || head[0] != valueFormat && !slices.Contains(others, head[0]) {
 		p.err = fmt.Errorf("localdb: a %s of unknown format", what)
 		return 0
 	}

@@ -62,7 +62,7 @@ func (d *DB) WriteLimit() (bytes, changes int) {
 // Write makes changes to one store, all or none. When it returns nil they are
 // durable here and queued for the hub. A put of the data that is there already
 // changes nothing. Errors: no_such_store, store_moving, store_loading,
-// store_released, changed (a condition does not hold), not_found (a delete),
+// store_released, lease_expired, changed (a condition does not hold), not_found (a delete),
 // disk_full, and those of Change.Check. An error of one of several changes
 // carries its 1-based place as Line.
 func (d *DB) Write(store sitesync.StoreID, writes []Write) ([]Written, error) {
@@ -75,7 +75,7 @@ func (d *DB) Write(store sitesync.StoreID, writes []Write) ([]Written, error) {
 	}
 	var out []Written
 	err := d.change(store, func(tx *kv.Tx, s *Store) ([]Event, error) {
-		if err := s.Writable(); err != nil {
+		if err := d.Writable(s); err != nil {
 			return nil, err
 		}
 		b := batch{tx: tx, store: s, hasher: sitesync.NewHasher()}
@@ -136,16 +136,20 @@ func (b *batch) write(w *Write) (Written, error) {
 	default:
 		out.Result = Changed
 	}
-	e := entry{change: sitesync.Change{Op: w.Op, Table: w.Table, ID: w.ID, Data: w.Data}}
-	hash := b.hasher.Record(w.Table, w.ID, w.Data)
-	o := &s.Outbox
-	o.Last++
-	o.LastChain = b.hasher.Next(o.LastChain, &e.change, hash)
-	e.chain, out.N = o.LastChain, o.Last
-	b.tx.Set(outboxKey(s.ID, s.Epoch, o.Last), e.bytes())
-	b.put(key, record{op: w.Op, epoch: s.Epoch, n: o.Last, data: w.Data}, hash, old, existed)
-	b.event(w.Op, key, out.ETag, true)
+	out.N = b.queue(&sitesync.Change{Op: w.Op, Table: w.Table, ID: w.ID, Data: w.Data}, old, existed)
 	return out, nil
+}
+
+// queue makes a change here and queues it for the hub. It gives its n.
+func (b *batch) queue(c *sitesync.Change, old record, existed bool) uint64 {
+	s, o := b.store, &b.store.Outbox
+	key, hash := wire.Key{Table: c.Table, ID: c.ID}, b.hasher.Record(c.Table, c.ID, c.Data)
+	o.Last++
+	o.LastChain = b.hasher.Next(o.LastChain, c, hash)
+	b.tx.Set(outboxKey(s.ID, s.Epoch, o.Last), entry{chain: o.LastChain, change: *c}.bytes())
+	b.put(key, record{op: c.Op, epoch: s.Epoch, n: o.Last, data: c.Data}, hash, old, existed)
+	b.event(c.Op, key, sitesync.ETag(c.Data), true)
+	return o.Last
 }
 
 func (w *Write) check(old record, existed bool) error {

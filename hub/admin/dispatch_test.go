@@ -66,7 +66,7 @@ func TestUnknownCommand(t *testing.T) {
 	h := newHub(t)
 	h.fails(h.do(admin, "site.lst", `{}`), sitesync.CodeUnknownCommand, "", "did you mean site.list?")
 	h.fails(h.do(viewer, "store.obliterate", `{}`), sitesync.CodeUnknownCommand, "", "store.create, store.update")
-	h.fails(h.do(viewer, strings.Repeat("x", 5000), `{}`), sitesync.CodeUnknownCommand, "", "site.…, store.…, record.…")
+	h.fails(h.do(viewer, strings.Repeat("x", 5000), `{}`), sitesync.CodeUnknownCommand, "", "site.…, store.…, handover.…, quarantine.…, record.…")
 	h.fails(h.send(admin, "site.list", `{"id":"a","argz":{}}`), sitesync.CodeUnknownField, "argz", "id, args")
 }
 

@@ -15,6 +15,7 @@ import (
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/topic"
+	"sitesync/shared/wire"
 )
 
 // hub is everything behind the commands, on a real database.
@@ -153,7 +154,7 @@ func (h *hub) bind(site string, id sitesync.SiteID, hardware sitesync.HardwareID
 	if err != nil || d.Outcome != registry.Accepted {
 		h.t.Fatalf("login: %+v, %v", d, err)
 	}
-	if err := h.Handover.Hello(id, replica); err != nil {
+	if err := h.Handover.Hello(id, replica, func(sitesync.StoreID) bool { return true }); err != nil {
 		h.t.Fatal(err)
 	}
 	return replica
@@ -165,20 +166,15 @@ func (h *hub) activate(store sitesync.StoreID) {
 	h.t.Helper()
 	m, _, err := h.Records.Meta(store)
 	if err == nil && m.Replica.IsZero() {
-		err = h.Handover.Hello(m.Owner, sitesync.NewReplicaID())
+		err = h.Handover.Hello(m.Owner, sitesync.NewReplicaID(), func(sitesync.StoreID) bool { return true })
 		m, _, _ = h.Records.Meta(store)
 	}
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	step, err := handover.Next(handover.State{Owner: m.Owner, Replica: m.Replica, Epoch: m.Epoch, Phase: m.Phase, Handover: m.Handover},
-		handover.Event{Kind: handover.Loaded, Replica: m.Replica, Handover: m.Handover.ID, Epoch: m.Epoch}, 1)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	next := m
-	next.Phase, next.Handover = step.Next.Phase, step.Next.Handover
-	if _, err := h.Records.Transition(m.Version, next, step.Ended); err != nil {
-		h.t.Fatal(err)
+	v, _, err := h.Handover.Loaded(store, m.Owner, &wire.Handover{Step: wire.Loaded, Replica: m.Replica, Handover: m.Handover.ID,
+		Epoch: m.Epoch, Cursor: m.Head(), Digest: m.Digest})
+	if err != nil || v != handover.Taken {
+		h.t.Fatalf("verdict %d, %v", v, err)
 	}
 }

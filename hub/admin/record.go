@@ -133,6 +133,9 @@ func (c *call) deleteRecord(in recordDelete) (RecordResult, error) {
 	return out, err
 }
 
+// trimETag takes the quotes off that an ETag has in headers.
+func trimETag(s string) string { return strings.Trim(s, `"`) }
+
 func (c *call) editRecord(ref Ref, ifMatch string, change sitesync.Change) (out RecordResult, err error) {
 	store, err := c.findStore(ref, "store")
 	if err != nil {
@@ -141,9 +144,8 @@ func (c *call) editRecord(ref Ref, ifMatch string, change sitesync.Change) (out 
 	if err := checkPlace(change.Table, change.ID); err != nil {
 		return out, err
 	}
-	now, a := time.Now(), &c.actor
-	e := records.Edit{Store: store.ID, Change: change, IfMatch: strings.Trim(ifMatch, `"`), At: now,
-		Audit: sitesync.Audit{At: sitesync.At(now), By: a.Name, From: a.From, Command: a.Command, ID: a.CommandID}}
+	now := time.Now()
+	e := records.Edit{Store: store.ID, Change: change, IfMatch: trimETag(ifMatch), At: now, Audit: c.audited(now)}
 	out.Record, err = c.Records.EditOnce(e, c.replay())
 	return out, err
 }

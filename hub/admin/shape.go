@@ -12,16 +12,16 @@ import (
 // Site is the shape S of a site: what the registry, the metas and the live
 // table know of it.
 func (d *Dispatcher) Site(site registry.Site) (sitesync.Site, error) {
-	return d.site(&site, d.Records.QuarantineCounts()[site.ID])
+	return d.site(&site)
 }
 
-func (d *Dispatcher) site(site *registry.Site, quarantined uint64) (sitesync.Site, error) {
+func (d *Dispatcher) site(site *registry.Site) (sitesync.Site, error) {
 	live := d.condition(site)
 	out := sitesync.Site{
 		ID: site.ID, Code: site.Code, Name: site.Name, Type: site.Type, Enabled: site.Enabled,
 		Transport: site.Transport, State: state(site, &live), LastSeen: instant(live.LastSeen), LastSync: instant(live.LastSync),
 		Backlog: live.Backlog, Version: site.Version, Platform: site.Platform, ClockSkewMs: live.ClockSkew.Milliseconds(),
-		Problem: siteProblem(site, &live, quarantined), Revision: site.Revision, ActiveHere: site.ActiveHere,
+		Problem: siteProblem(site, &live, d.Records.Undecided(site.ID, 0)), Revision: site.Revision, ActiveHere: site.ActiveHere,
 		MaxOffline: site.MaxOffline, Mirror: site.Mirror, Test: site.Test,
 	}
 	if site.HardwareID != "" {
@@ -110,6 +110,10 @@ func (d *Dispatcher) store(store *registry.Store) (sitesync.Store, error) {
 	m, err := d.meta(store)
 	if err != nil {
 		return sitesync.Store{}, err
+	}
+	if m.Handover != nil {
+		shown := d.shown(*m.Handover)
+		m.Handover = &shown
 	}
 	tags := store.Tags
 	if tags == nil {

@@ -20,7 +20,7 @@ func (c *call) createSite(in siteCreate) (out SiteResult, err error) {
 	n := registry.NewSite{Name: in.Name, Code: in.Code, Password: in.Password, Transport: in.Transport,
 		MaxOffline: uint64(in.MaxOffline), Mirror: in.Mirror}
 	plan := c.plan()
-	if n.Stores, err = plan.move(in.Stores, "stores", nil, 0); err != nil {
+	if n.Stores, err = plan.move(in.Stores, "stores", nil, 0, in.Name); err != nil {
 		return out, err
 	}
 	res, err := c.Registry.CreateSite(c.actor, n)
@@ -66,17 +66,17 @@ func (c *call) updateSite(in siteUpdate) (out SiteEdited, err error) {
 	}
 	e.Site = site.ID
 	plan := c.plan()
-	if e.AddStores, err = plan.move(in.AddStores, "addStores", nil, site.ID); err != nil {
+	if e.AddStores, err = plan.move(in.AddStores, "addStores", nil, site.ID, site.Name); err != nil {
 		return out, err
 	}
-	if e.RemoveStores, err = plan.move(in.RemoveStores, "removeStores", &site, sitesync.CentralSite); err != nil {
+	if e.RemoveStores, err = plan.move(in.RemoveStores, "removeStores", &site, sitesync.CentralSite, ""); err != nil {
 		return out, err
 	}
 	res, err := c.Registry.UpdateSite(c.actor, e)
 	if err != nil {
 		return out, err
 	}
-	out.Effects, out.Handovers = append([]string{}, res.Effects...), []sitesync.Handover{}
+	out.Effects, out.Handovers = append(append([]string{}, res.Effects...), plan.effects...), []sitesync.Handover{}
 	if !in.DryRun {
 		c.made = true
 		if out.Handovers, err = plan.carryOut(res.Intents); err != nil {
@@ -129,9 +129,8 @@ func (c *call) listSites(in siteList) (out Page[sitesync.Site], err error) {
 		}
 		return in.Q == "" || contains(in.Q, site.Name, site.Code)
 	}, sitesync.SiteID(after), p.limit)
-	quarantined := c.Records.QuarantineCounts()
 	for i := range sites {
-		shape, err := c.site(&sites[i], quarantined[sites[i].ID])
+		shape, err := c.site(&sites[i])
 		if err != nil {
 			return out, err
 		}

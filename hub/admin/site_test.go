@@ -36,7 +36,7 @@ func TestSiteCreate(t *testing.T) {
 		{`{"name":"Ba","password":"x"}`, sitesync.CodeInvalid, "password", ""},
 		{`{"name":"Ba","password":"pass words","transport":"carrier pigeon"}`, sitesync.CodeInvalid, "transport", "tcp"},
 		{`{"name":"Ba","password":"pass words","mirror":true}`, sitesync.CodeInvalid, "mirror", ""},
-		{`{"name":"Ba","password":"pass words","maxOffline":60}`, sitesync.CodeInvalid, "maxOffline", ""},
+		{`{"name":"Ba","password":"pass words","maxOffline":9999999999}`, sitesync.CodeInvalid, "maxOffline", "ten years"},
 		{`{"name":"Ba","password":"pass words","stores":["NAD9"]}`, sitesync.CodeNotFound, "stores", "NAD9"},
 		{`{"name":"Ba","password":"pass words","stores":[1.5]}`, sitesync.CodeInvalid, "stores", "the ID as a number"},
 	}
@@ -50,10 +50,7 @@ func TestSiteCreate(t *testing.T) {
 
 func TestSiteCreateIsWholeOrNot(t *testing.T) {
 	h := house(t)
-	h.bind("Nadi", 2, testHardware(1))
-	h.activate(2)
-	h.fails(h.do(admin, "site.create", `{"name":"Suva","password":"pass words","stores":["NAD1","NAD2"]}`),
-		sitesync.CodeHandoverState, "stores", "NAD2 cannot be moved")
+	h.fails(h.do(admin, "site.create", `{"name":"Suva","password":"pass words","stores":["NAD1","NAD9"]}`), sitesync.CodeNotFound, "stores", "NAD9")
 	if _, err := h.Registry.ResolveSite(Ref{Text: "Suva"}); err == nil {
 		t.Error("the site was made")
 	}
@@ -94,7 +91,7 @@ func TestSiteUpdate(t *testing.T) {
 		{`{"site":2,"revision":3,"name":"central"}`, sitesync.CodeExists, "name"},
 		{`{"site":2,"revision":3,"mirror":true}`, sitesync.CodeInvalid, "mirror"},
 		{`{"site":2,"revision":3,"mirror":false,"maxOffline":0}`, "", ""},
-		{`{"site":2,"revision":3,"maxOffline":1}`, sitesync.CodeInvalid, "maxOffline"},
+		{`{"site":2,"revision":3,"maxOffline":9999999999}`, sitesync.CodeInvalid, "maxOffline"},
 		{`{"site":2,"revision":3,"addStores":["NAD9"]}`, sitesync.CodeNotFound, "addStores"},
 		{`{"site":2,"revision":3,"removeStores":["NAD2"]}`, sitesync.CodeInvalid, "removeStores"},
 		{`{"site":1,"revision":5,"enabled":false}`, sitesync.CodeActiveHere, "enabled"},
@@ -109,10 +106,8 @@ func TestSiteUpdate(t *testing.T) {
 
 func TestSiteUpdateIsWholeOrNot(t *testing.T) {
 	h := house(t)
-	h.bind("Nadi", 2, testHardware(1))
-	h.activate(2)
-	h.fails(h.do(admin, "site.update", `{"site":2,"revision":2,"name":"Nadi Hospital","addStores":["NAD1"],"removeStores":["NAD2"]}`),
-		sitesync.CodeHandoverState, "removeStores", "NAD2")
+	h.fails(h.do(admin, "site.update", `{"site":2,"revision":2,"name":"Nadi Hospital","addStores":["NAD1"],"removeStores":["NAD9"]}`),
+		sitesync.CodeNotFound, "removeStores", "NAD9")
 	if s := must[SiteResult](h, "site.get", `{"site":2}`).Site; s.Name != "Nadi" || s.Revision != 2 || len(s.Stores) != 1 {
 		t.Errorf("site %+v", s)
 	}
@@ -142,16 +137,26 @@ func TestMoveTakenByAnother(t *testing.T) {
 	h.bind("Nadi", 2, testHardware(1))
 	c := &call{Dispatcher: h.Dispatcher, ctx: t.Context(), caller: admin, actor: registry.Actor{Kind: registry.ActorUser, Name: "admin", Command: "store.move"}}
 	p := c.plan()
-	if _, err := p.move([]Ref{{ID: 1}}, "stores", nil, 3); err != nil {
+	if _, err := p.move([]Ref{{ID: 1}}, "stores", nil, 3, "Suva"); err != nil {
 		t.Fatal(err)
 	}
 	must[MoveResult](h, "store.move", `{"store":1,"to":2}`)
 	h.activate(1)
-	res, err := h.Registry.MoveStore(c.actor, 1, 3)
+	res, err := h.Registry.MoveStore(c.actor, 1, 3, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.carryOut([]registry.Intent{*res.Intent}); sitesync.CodeOf(err) != sitesync.CodeHandoverState || !strings.Contains(err.Error(), "store 1") {
+	list, err := p.carryOut([]registry.Intent{*res.Intent})
+	if err != nil || len(list) != 1 || list[0].State != sitesync.HandoverDraining || list[0].From != 2 || list[0].To != 3 {
+		t.Errorf("carried out with %+v, %v", list, err)
+	}
+
+	// A cancel that came too late is told apart from the rest of its command.
+	late, err := h.Registry.CancelHandover(c.actor, sitesync.Handover{ID: 99, Store: 1, From: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.carryOut([]registry.Intent{*late.Intent}); sitesync.CodeOf(err) != sitesync.CodeHandoverState || !strings.Contains(err.Error(), "store 1") {
 		t.Errorf("carried out with %v", err)
 	}
 	if s := must[SiteResult](h, "site.get", `{"site":2}`).Site; len(s.Stores) != 2 {

@@ -130,8 +130,7 @@ type storeMove struct {
 	Force bool `json:"force,omitempty" about:"do not wait for what the present site has not sent"`
 }
 
-// moveStore answers after the arrow. Nothing is drained yet, so that there is
-// nothing for force to cut short: a move that would need it is refused.
+// moveStore answers after the arrow.
 func (c *call) moveStore(in storeMove) (out MoveResult, err error) {
 	to, err := c.findSite(in.To, "to")
 	if err != nil {
@@ -142,17 +141,17 @@ func (c *call) moveStore(in storeMove) (out MoveResult, err error) {
 		return out, err
 	}
 	plan := c.plan()
-	if err := plan.try(&store, "store", to.ID); err != nil {
+	if err := plan.try(&store, "store", to.ID, in.Force); err != nil {
 		return out, err
 	}
-	res, err := c.Registry.MoveStore(c.actor, store.ID, to.ID)
+	res, err := c.Registry.MoveStore(c.actor, store.ID, to.ID, in.Force)
 	if err != nil {
 		return out, err
 	}
 	c.made = true
 	if res.Intent == nil {
-		m, err := c.meta(&store)
-		return MoveResult{Handover: m.Handover}, err
+		shape, err := c.store(&store)
+		return MoveResult{Handover: shape.Handover}, err
 	}
 	handovers, err := plan.carryOut([]registry.Intent{*res.Intent})
 	if err != nil || len(handovers) == 0 {

@@ -93,15 +93,26 @@ func TestStoreMove(t *testing.T) {
 		t.Errorf("a move to where it is: %+v", again)
 	}
 
+	h.bind("Nadi", 2, testHardware(1))
 	h.activate(2)
-	for _, force := range []string{"true", "false"} {
-		h.fails(h.do(admin, "store.move", `{"store":"NAD2","to":1,"force":`+force+`}`), sitesync.CodeHandoverState, "store", "NAD2")
-	}
-	if s := must[SiteResult](h, "site.get", `{"site":"Nadi"}`).Site; len(s.Stores) != 1 || s.Revision != 4 {
-		t.Errorf("the refused move left a trace: %+v", s)
-	}
 	if again := move(`{"store":"NAD2","to":"Nadi"}`); again != nil {
 		t.Errorf("a move to where it is: %+v", again)
+	}
+	away := move(`{"store":"NAD2","to":"Suva"}`)
+	if away.State != sitesync.HandoverDraining || away.Code != "NAD2" || away.FromName != "Nadi" || away.ToName != "Suva" {
+		t.Errorf("away from a site: %+v", away)
+	}
+	if again := move(`{"store":"NAD2","to":"Suva"}`); again == nil || again.ID != away.ID {
+		t.Errorf("again: %+v", again)
+	}
+	if s := must[StoreResult](h, "store.get", `{"store":"NAD2"}`).Store; s.Site != 2 || s.Phase != sitesync.PhaseDraining || s.Handover == nil {
+		t.Errorf("store %+v", s)
+	}
+	if home := move(`{"store":"NAD2","to":"Nadi"}`); home == nil || home.ID != away.ID || home.State != sitesync.HandoverCancelled {
+		t.Errorf("back before it left: %+v", home)
+	}
+	if forced := move(`{"store":"NAD2","to":1,"force":true}`); forced == nil || forced.State != sitesync.HandoverForced || forced.Forced != "admin" {
+		t.Errorf("without waiting: %+v", forced)
 	}
 	h.fails(h.do(admin, "store.move", `{"store":"NAD2","to":"Ba"}`), sitesync.CodeNotFound, "to", "Ba")
 	h.fails(h.do(admin, "store.move", `{"store":"NAD9","to":1}`), sitesync.CodeNotFound, "store", "NAD9")

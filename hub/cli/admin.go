@@ -15,6 +15,10 @@ import (
 var about = map[string]string{
 	"site":   "Register sites, change and look at them",
 	"store":  "Create stores, move and look at them",
+
+	"handover":   "Look at moves of stores, cancel and force them",
+	"quarantine": "Look at changes that were not applied, and decide about them",
+
 	"record": "Read records, and change those active at the central site",
 }
 
@@ -29,10 +33,17 @@ func AdminCommands() []*cobra.Command {
 			to = new(remote)
 			groups = append(groups, newGroup(name, to))
 		}
+		if verb := special[row.Name]; verb != nil {
+			groups[len(groups)-1].AddCommand(verb(to))
+			continue
+		}
 		groups[len(groups)-1].AddCommand(newVerb(row, verb, to))
 	}
 	return append(groups, newCall())
 }
+
+// special are commands of the table whose verb is made by hand.
+var special = map[string]func(*remote) *cobra.Command{"quarantine.import": newImport}
 
 func newGroup(name string, to *remote) *cobra.Command {
 	group := &cobra.Command{

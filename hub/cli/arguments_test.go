@@ -99,6 +99,9 @@ func TestBadArguments(t *testing.T) {
 // sends what the example of the table says.
 func TestExamples(t *testing.T) {
 	for _, row := range admin.Commands() {
+		if special[row.Name] != nil {
+			continue // its verb is made by hand
+		}
 		in := newArguments(&row)
 		line := strings.TrimPrefix(in.example(), "sitesync-hub "+strings.ReplaceAll(row.Name, ".", " "))
 		line = strings.ReplaceAll(line, "FILE", "-")

@@ -59,6 +59,18 @@ const (
 		"revision":1,"activeHere":false,"maxOffline":0,"mirror":false}`
 	handoverOne = `{"id":9,"store":4,"from":1,"to":6,"state":"loading","epoch":"1.2","started":"2026-11-21T13:05:10.000Z","ended":null,
 		"sent":{"records":1,"bytes":999},"total":{"records":100000,"bytes":12345678},"eta":null,"by":"admin"}`
+	handoverTwo = `{"id":10,"store":4,"from":6,"to":7,"state":"draining","epoch":"1.3","started":"2026-11-23T12:05:10.000Z","ended":null,
+		"sent":{"records":0,"bytes":0},"total":{"records":5,"bytes":500},"eta":null,"by":"anna","waiting":12,"code":"NAD2","fromName":"Nadi","toName":"Suva"}`
+	handoverThree = `{"id":11,"store":4,"from":6,"to":7,"state":"forced","epoch":"1.3","started":"2026-11-23T12:05:10.000Z","ended":"2026-11-23T13:05:10.000Z",
+		"sent":{"records":5,"bytes":500},"total":{"records":5,"bytes":500},"eta":null,"by":"anna","forced":"lease:expired","code":"NAD2","fromName":"Nadi","toName":"Suva"}`
+	handoverFour = `{"id":12,"store":4,"from":6,"to":7,"state":"loading","epoch":"1.3","started":"2026-11-23T12:05:10.000Z","ended":null,"drained":"2026-11-23T12:06:10.000Z",
+		"sent":{"records":40,"bytes":12000},"total":{"records":100,"bytes":30000},"eta":"2026-11-23T13:12:40.000Z","rate":1500,"by":"anna","code":"NAD2","fromName":"Nadi","toName":"Suva"}`
+	itemOne = `{"id":7,"store":3,"table":"stock","record":"aspirin\u202e","op":"put","data":{"packs":12,"note":"x"},"reason":"stale_epoch","site":6,"epoch":"1.4","n":12,
+		"received":"2026-11-23T12:05:10.000Z","present":{"packs":7},"state":"open","code":"NAD1","siteName":"Nadi"}`
+	itemTwo = `{"id":8,"store":3,"table":"stock","record":"b","op":"delete","data":null,"reason":"schema","site":9,"epoch":"1.4","n":13,
+		"received":"2026-11-23T12:05:10.000Z","present":null,"state":"discarded","decided":"2026-11-23T13:05:10.000Z","by":"anna"}`
+	itemThree = `{"id":9,"store":3,"table":"","record":"","op":"","data":null,"reason":"bad_frame","site":6,"epoch":"0.0","n":0,
+		"received":"2026-11-23T12:05:10.000Z","present":null,"state":"open","raw":"AAEC","code":"NAD1","siteName":"Nadi"}`
 	storeOne = `{"id":4,"code":"NAD2","name":"Ward","tags":["region:west","kind:ward"],"site":6,"epoch":"1.2","phase":"loading","handover":` + handoverOne + `,
 		"records":100000,"bytes":12345678,"head":"abc","digest":"00112233445566778899aabbccddeeff"}`
 	recordOne = `{"store":3,"table":"stock","id":"aspirin\u202e","data":{ "text": "a\u0007b", "n":1.0 },"etag":"0011","changed":"2026-11-23T13:08:09.900Z"}`
@@ -76,6 +88,14 @@ func TestGolden(t *testing.T) {
 		{"store", "store.get", `{"store":` + storeOne + `}`},
 		{"store-move", "store.move", `{"handover":` + handoverOne + `}`},
 		{"store-move-nothing", "store.move", `{"handover":null}`},
+		{"handover-draining", "handover.get", `{"handover":` + handoverTwo + `}`},
+		{"handover-forced", "handover.force", `{"handover":` + handoverThree + `}`},
+		{"handover-loading", "handover.cancel", `{"handover":` + handoverFour + `}`},
+		{"quarantine", "quarantine.get", `{"item":` + itemOne + `,"fields":[{"name":"note","change":"x","present":null,"differs":true},{"name":"packs","change":12,"present":12,"differs":false}]}`},
+		{"quarantine-delete", "quarantine.get", `{"item":` + itemTwo + `,"fields":[]}`},
+		{"quarantine-frame", "quarantine.get", `{"item":` + itemThree + `,"fields":[]}`},
+		{"quarantine-apply", "quarantine.apply", `{"item":` + itemOne + `}`},
+		{"quarantine-import", "quarantine.import", `{"quarantined":500,"known":1}`},
 		{"record", "record.get", `{"record":` + recordOne + `}`},
 	}
 	for _, tt := range tests {
@@ -101,6 +121,9 @@ func TestGoldenLists(t *testing.T) {
 		{"site-list-more", "site.list", "12", outputTable, false, []string{siteNew}},
 		{"site-list-empty", "site.list", "", outputTable, false, nil},
 		{"store-list", "store.list", "", outputTable, false, []string{storeOne}},
+		{"handover-list", "handover.list", "", outputTable, false, []string{handoverFour, handoverThree, handoverTwo, handoverOne}},
+		{"quarantine-list", "quarantine.list", "", outputTable, false, []string{itemOne, itemTwo, itemThree}},
+		{"quarantine-list-empty", "quarantine.list", "", outputTable, false, nil},
 		{"record-list", "record.list", "", outputTable, false, []string{recordOne}},
 		{"record-list-json", "record.list", "stock/aspirin", outputJSON, false, []string{recordOne}},
 		{"record-list-ndjson", "record.list", "", outputLines, false, []string{recordOne, recordOne}},

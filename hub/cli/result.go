@@ -38,6 +38,18 @@ func (v *view) result(row *admin.Command, result json.RawMessage) error {
 		return v.moved(r.Handover)
 	case *admin.RecordResult:
 		return v.record(&r.Record)
+	case *admin.HandoverResult:
+		return v.handover(&r.Handover)
+	case *admin.ItemResult:
+		return v.item(&r.Item)
+	case *admin.Compared:
+		return v.compared(r)
+	case *admin.ImportResult:
+		return v.imported(r)
+	case *admin.Page[sitesync.Handover]:
+		return v.handovers(r.Items)
+	case *admin.Page[sitesync.Quarantined]:
+		return v.items(r.Items)
 	case *admin.Page[sitesync.Site]:
 		return v.sites(r.Items)
 	case *admin.Page[sitesync.Store]:
@@ -91,6 +103,9 @@ func join(items []json.RawMessage) []byte {
 var nothing = map[string]string{
 	"site.list":   "No site fits. Without --state and --q all are listed.",
 	"store.list":  "No store fits. Create one: sitesync-hub store create CODE NAME",
+	"handover.list":   "No handover fits. Move a store: sitesync-hub store move STORE TO",
+	"quarantine.list": "Nothing fits: no change waits for a decision, or not with these filters.",
+
 	"record.list": "There are no records. Those of a store that is active at the central site can be written: sitesync-hub record put STORE TABLE RECORD --data-json JSON",
 }
 
@@ -142,16 +157,6 @@ func phase(p sitesync.Phase) cell {
 		c.colour = yellow
 	}
 	return c
-}
-
-func (v *view) handovers(handovers []sitesync.Handover) error {
-	rows := make([][]cell, len(handovers))
-	for i := range handovers {
-		h := &handovers[i]
-		rows[i] = []cell{number(h.ID), number(uint64(h.Store)), number(uint64(h.From)), number(uint64(h.To)), text(string(h.State)),
-			text(h.Epoch.String()), text(v.ago(&h.Started)), text(volume(h.Sent)), text(volume(h.Total)), text(h.By)}
-	}
-	return v.table([]string{"HANDOVER", "STORE", "FROM", "TO", "STATE", "EPOCH", "STARTED", "SENT", "OF", "BY"}, rows)
 }
 
 func volume(v sitesync.Volume) string {

@@ -17,12 +17,20 @@ import (
 
 // Feed is the handler of pulls and resync requests.
 type Feed struct {
-	state records.State
-	live  *session.Table
+	state  records.State
+	live   *session.Table
+	leases Leases
+}
+
+// Leases take a device's word about its lease.
+type Leases interface {
+	Confirm(s *session.Session, assignment uint64, held time.Duration) error
 }
 
 // New makes the handler.
-func New(state records.State, live *session.Table) *Feed { return &Feed{state: state, live: live} }
+func New(state records.State, live *session.Table, leases Leases) *Feed {
+	return &Feed{state: state, live: live, leases: leases}
+}
 
 // MaxCredit is how many bytes of a stream a device may have outstanding.
 const MaxCredit = 4 << 20
@@ -52,6 +60,9 @@ func (f *Feed) Pull(_ context.Context, s *session.Session, frame []byte) ([]sess
 		return nil, nil
 	}
 	f.live.Report(s.Site, m.Report, time.Now())
+	if err := f.leases.Confirm(s, m.Report.Assignment, m.Report.Lease); err != nil {
+		return nil, err
+	}
 	var out []session.Message
 	if s.PullAt == nil || s.PullAt.ID != m.Stream {
 		s.PullAt = &session.PullStream{ID: m.Stream, Cursors: m.Cursors}

@@ -303,7 +303,7 @@ func TestPullFault(t *testing.T) {
 	r.central(store, 60, 1000)
 	r.give(store, site, sitesync.PhaseActive)
 	f := &faulty{State: r.state}
-	r.Feed = New(f, r.live)
+	r.Feed = New(f, r.live, r)
 	d := newReader(r)
 	d.pull(1, 20<<10, r.cursor(store, 0))
 	f.fail = true

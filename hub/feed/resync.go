@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"time"
 
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
@@ -28,6 +29,7 @@ func (f *Feed) Resync(_ context.Context, s *session.Session, frame []byte) ([]se
 	if !mine || !m.Head.IsZero() && m.Head != meta.PinnedHead() {
 		return []session.Message{s.To(topic.Resync, h.Store, &wire.Chunk{Epoch: m.Epoch, Stream: m.Stream, Gone: true})}, nil
 	}
+	f.live.Arrived(h.Store, m.Epoch, m.Records, time.Now())
 	st := s.Streams[h.Store]
 	var out []session.Message
 	if st == nil || st.ID != m.Stream || st.Epoch != m.Epoch {

@@ -257,7 +257,7 @@ func TestResyncFault(t *testing.T) {
 	r.central(store, 60, 1000)
 	r.give(store, site, sitesync.PhaseLoading)
 	f := &faulty{State: r.state}
-	r.Feed = New(f, r.live)
+	r.Feed = New(f, r.live, r)
 	d := r.loader(1)
 	d.ask(20 << 10)
 	f.fail = true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"sitesync/hub/records"
 	"sitesync/hub/records/recordstest"
@@ -33,6 +34,14 @@ type rig struct {
 	state   *records.DB
 	live    *session.Table
 	session *session.Session
+
+	confirmed string // what was said of leases
+}
+
+// Confirm implements Leases.
+func (r *rig) Confirm(s *session.Session, assignment uint64, held time.Duration) error {
+	r.confirmed += fmt.Sprintf("%d: %d %s ", s.Site, assignment, held)
+	return nil
 }
 
 func newRig(t *testing.T) *rig {
@@ -50,7 +59,7 @@ func newRig(t *testing.T) *rig {
 	if r.state, err = records.Open(db); err != nil {
 		t.Fatal(err)
 	}
-	r.Feed = New(r.state, r.live)
+	r.Feed = New(r.state, r.live, r)
 	r.connect()
 	return r
 }

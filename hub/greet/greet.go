@@ -11,6 +11,7 @@ import (
 
 	"sitesync/hub/feed"
 	"sitesync/hub/handover"
+	"sitesync/hub/lease"
 	"sitesync/hub/records"
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
@@ -38,6 +39,7 @@ type Greet struct {
 	Handover      *handover.Driver
 	Live          *session.Table
 	Addresses     func() []string // URLs of the hub that devices may use
+	Leases        *lease.Keeper
 	ReplicaWindow time.Duration
 	Log           *slog.Logger
 }
@@ -113,10 +115,13 @@ func (g *Greet) welcome(s *session.Session, hello *wire.Hello) ([]session.Messag
 	case standing == registry.ReplicaHeld:
 		return g.twoDevices(s), nil
 	}
-	if err := g.Handover.Hello(s.Site, hello.Replica); err != nil {
+	if err := g.Handover.Hello(s.Site, hello.Replica, hello.Holds); err != nil {
 		return nil, err
 	}
 	s.Replica = hello.Replica
+	if err := g.Leases.Hello(s, hello.Report.Lease); err != nil {
+		return nil, err
+	}
 	events, receipts, err := g.compare(s, hello)
 	if err != nil {
 		return nil, err

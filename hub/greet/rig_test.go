@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sitesync/hub/handover"
+	"sitesync/hub/lease"
 	"sitesync/hub/records"
 	"sitesync/hub/records/recordstest"
 	"sitesync/hub/registry"
@@ -61,7 +62,9 @@ func newRig(t *testing.T) *rig {
 	r.must(err)
 	driver, err := newDriver(r)
 	r.must(err)
-	r.Greet = &Greet{Registry: r.registry, State: r.records, Handover: driver, Live: session.NewTable(), Log: slog.New(slog.DiscardHandler),
+	leases, err := lease.New(r.registry, time.Minute)
+	r.must(err)
+	r.Greet = &Greet{Registry: r.registry, State: r.records, Handover: driver, Live: session.NewTable(), Leases: leases, Log: slog.New(slog.DiscardHandler),
 		Addresses: func() []string { return []string{"mqtts://hub.example.org:8883"} }, ReplicaWindow: time.Hour}
 	r.nadi = r.site("Nadi")
 	return r
@@ -101,7 +104,7 @@ func (r *rig) store(to sitesync.SiteID) sitesync.StoreID {
 
 func (r *rig) move(store sitesync.StoreID, to sitesync.SiteID) {
 	r.Helper()
-	res, err := r.registry.MoveStore(anna, store, to)
+	res, err := r.registry.MoveStore(anna, store, to, false)
 	r.must(err)
 	_, err = r.Handover.Take(store, res.Intent.Number)
 	r.must(err)
@@ -205,10 +208,10 @@ func (r *rig) greet(replica sitesync.ReplicaID, stores ...wire.StoreState) answe
 func (r *rig) active() *recordstest.Device {
 	r.Helper()
 	id := r.store(r.nadi)
-	r.must(r.Handover.Hello(r.nadi, first))
+	r.must(r.Handover.Hello(r.nadi, first, func(sitesync.StoreID) bool { return true }))
 	m := r.meta(id)
 	v, _, err := r.Handover.Loaded(id, r.nadi, &wire.Handover{Step: wire.Loaded, Handover: m.Handover.ID, Epoch: m.Epoch, Replica: first, Digest: m.Digest, Cursor: m.Head()})
-	if err != nil || v != handover.Activate {
+	if err != nil || v != handover.Taken {
 		r.Fatalf("verdict %d, %v", v, err)
 	}
 	m = r.meta(id)

@@ -33,15 +33,15 @@ func TestHello(t *testing.T) {
 	w.move(other, siteB)
 	otherWas := w.meta(other)
 
-	w.must(w.Hello(siteA, first))
+	w.must(w.Hello(siteA, first, nothing))
 	w.is(loading, fmt.Sprintf("loading 2 1.2 first, handover %d 1>2", h))
 	w.is(active, "active 2 1.2 first")
 	before := w.meta(loading)
-	w.must(w.Hello(siteA, first))
+	w.must(w.Hello(siteA, first, nothing))
 	if w.meta(loading).Version != before.Version {
 		t.Error("the second hello of a replica changed the meta")
 	}
-	w.must(w.Hello(siteA, second))
+	w.must(w.Hello(siteA, second, nothing))
 	w.is(loading, fmt.Sprintf("loading 2 1.3 second, handover %d 1>2", h))
 	m := w.meta(active)
 	w.is(active, fmt.Sprintf("loading 2 1.3 second, handover %d 2>2", m.Handover.ID))
@@ -94,7 +94,7 @@ func TestLoaded(t *testing.T) {
 	if v, _ := say(siteA, nil); v != Stale {
 		t.Errorf("before its hello: verdict %d", v)
 	}
-	w.must(w.Hello(siteA, first))
+	w.must(w.Hello(siteA, first, nothing))
 	was := w.meta(store)
 	for name, c := range map[string]struct {
 		site   sitesync.SiteID
@@ -126,21 +126,21 @@ func TestLoaded(t *testing.T) {
 			t.Errorf("verdict %d, %d tries; want %d", v, tries, want)
 		}
 	}
-	w.must(w.Hello(siteA, second)) // a new epoch counts anew
+	w.must(w.Hello(siteA, second, nothing)) // a new epoch counts anew
 	if v, tries := say(siteA, func(r *wire.Handover) { r.Digest[0]++ }); v != Unequal || tries != 1 {
 		t.Errorf("verdict %d, %d tries", v, tries)
 	}
 	done := w.report(store)
-	if v, _ := say(siteA, nil); v != Activate {
+	if v, _ := say(siteA, nil); v != Taken {
 		t.Errorf("verdict %d", v)
 	}
 	w.is(store, "active 2 1.3 second")
-	h, ok, err := w.records.Handover(store, done.Handover)
+	h, ok, err := w.records.Handover(done.Handover)
 	if err != nil || !ok || h.State != sitesync.HandoverDone || h.Sent != h.Total || h.Total.Records != 1 {
 		t.Errorf("ended %+v, %v, %v", h, ok, err)
 	}
 	active := w.meta(store)
-	if v, _, err := w.Loaded(store, siteA, done); v != Activate || err != nil {
+	if v, _, err := w.Loaded(store, siteA, done); v != Stale || err != nil {
 		t.Errorf("said again: verdict %d, %v", v, err)
 	}
 	done.Replica = first
@@ -157,7 +157,7 @@ func TestReport(t *testing.T) {
 	w := newWorld(t)
 	store := w.store()
 	w.move(store, siteA)
-	w.must(w.Hello(siteA, first))
+	w.must(w.Hello(siteA, first, nothing))
 	s := session.New(siteA, 41, "client", registry.Decision{})
 	s.Replica = first
 	assignments := 0
@@ -181,7 +181,10 @@ func TestReport(t *testing.T) {
 	silent("of another session", say(40, w.report(store)))
 	drained := w.report(store)
 	drained.Step = wire.Drained
-	silent("another step", say(41, drained))
+	if out := say(41, drained); len(out) != 1 || assignments != 1 {
+		t.Errorf("drained while it loads: %+v", out) // it missed an assignment
+	}
+	assignments = 0
 	other := w.report(store)
 	other.Replica = second
 	silent("another replica", say(41, other))

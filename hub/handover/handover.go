@@ -11,6 +11,7 @@ package handover
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"sitesync/hub/records"
@@ -49,7 +50,7 @@ type intentKey struct {
 type Moved struct {
 	Store         sitesync.StoreID
 	Before, After records.Meta
-	Ended         *sitesync.Handover
+	Ended         []sitesync.Handover
 }
 
 // New makes a driver; tell is called after every arrow and must not block.
@@ -62,9 +63,6 @@ func New(state records.State, reg Registry, log *slog.Logger, tell func(Moved)) 
 	return d, err
 }
 
-// StoresOf lists the stores a site owns, by ID.
-func (d *Driver) StoresOf(site sitesync.SiteID) []sitesync.StoreID { return d.owners.of(site) }
-
 // each decides on a store's meta and takes the arrow, again after a conflict.
 func (d *Driver) each(store sitesync.StoreID, decide func(*records.Meta) (Event, bool, error)) error {
 	for {
@@ -74,40 +72,69 @@ func (d *Driver) each(store sitesync.StoreID, decide func(*records.Meta) (Event,
 		}
 		e, do, err := decide(&m)
 		if err == nil && do {
-			step, refused := Next(stateOf(&m), e, d.generation())
+			step, refused := Next(StateOf(&m), e, d.generation())
 			if refused != nil {
 				return refused
 			}
-			err = d.write(m, step, m.Intent)
+			err = d.write(m, step.Next, endedBy(step), m.Intent)
 		}
-		if !errors.Is(err, records.ErrConflict) {
+		if !isConflict(err) {
 			return err
 		}
 	}
 }
 
-// write takes an arrow.
-func (d *Driver) write(m records.Meta, s Step, intent uint64) error {
+func isConflict(err error) bool { return errors.Is(err, records.ErrConflict) }
+
+// write takes an arrow, or two as one.
+func (d *Driver) write(m records.Meta, to State, ended []sitesync.Handover, intent uint64) error {
 	next := m
-	next.Owner, next.Replica, next.Epoch = s.Next.Owner, s.Next.Replica, s.Next.Epoch
-	next.Phase, next.Handover, next.LoadedTries = s.Next.Phase, s.Next.Handover, 0
+	next.Owner, next.Replica, next.Epoch, next.Phase, next.Handover = to.Owner, to.Replica, to.Epoch, to.Phase, to.Handover
+	next.LoadedTries, next.Copies = 0, copies(&m, to.Owner)
 	if next.Handover != nil {
 		next.Handover.Store = m.Store
 	}
+	for i := range ended {
+		ended[i].Store = m.Store
+	}
 	next.Intent = max(m.Intent, intent)
-	made, err := d.state.Transition(m.Version, next, s.Ended)
+	made, err := d.state.Transition(m.Version, next, ended)
 	if err != nil {
 		return err
 	}
 	d.owners.set(&made)
-	d.tell(Moved{Store: m.Store, Before: m, After: made, Ended: s.Ended})
+	d.tell(Moved{Store: m.Store, Before: m, After: made, Ended: ended})
 	return nil
+}
+
+// copies follows a change of owner: the former one keeps a copy for a while, and
+// what the new one had is its store again.
+func copies(m *records.Meta, owner sitesync.SiteID) []records.Copy {
+	if owner == m.Owner {
+		return m.Copies
+	}
+	list := slices.DeleteFunc(slices.Clone(m.Copies), func(c records.Copy) bool { return c.Site == owner || c.Site == m.Owner })
+	if m.Owner != sitesync.CentralSite {
+		list = append(list, records.Copy{Site: m.Owner})
+	}
+	return list
 }
 
 func (d *Driver) generation() uint32 { return d.registry.Identity().Generation }
 
-func stateOf(m *records.Meta) State {
-	return State{Owner: m.Owner, Replica: m.Replica, Epoch: m.Epoch, Phase: m.Phase, Handover: m.Handover}
+// StateOf is what the machine looks at in a meta.
+func StateOf(m *records.Meta) State {
+	return State{Owner: m.Owner, Replica: m.Replica, Epoch: m.Epoch, Phase: m.Phase, Handover: m.Handover,
+		Settled: m.Settled, Head: m.Head(), Digest: m.Digest}
+}
+
+func endedBy(steps ...Step) (list []sitesync.Handover) {
+	for _, s := range steps {
+		if s.Ended != nil {
+			list = append(list, *s.Ended)
+		}
+	}
+	return list
 }
 
 func volume(m *records.Meta) sitesync.Volume {

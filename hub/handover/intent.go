@@ -9,7 +9,7 @@ import (
 	"sitesync/shared/sitesync"
 )
 
-// TakeAll takes every intent that waits, after a start or a crash.
+// TakeAll takes every intent that waits, after a start, a crash or a failure.
 func (d *Driver) TakeAll() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -17,9 +17,15 @@ func (d *Driver) TakeAll() error {
 	for _, store := range d.registry.StoresWithIntents() {
 		errs = append(errs, d.takePending(store))
 	}
-	clear(d.refused) // whoever asked is gone
+	if len(d.refused) > mostRefused {
+		clear(d.refused) // whoever asked for so many is gone
+	}
 	return errors.Join(errs...)
 }
+
+// mostRefused bounds the refusals that wait for those who asked, who mostly
+// come at once.
+const mostRefused = 10_000
 
 // Take takes the intents of a store in order, through the given number, and
 // answers with the store's meta then. Errors: handover_state, when that intent
@@ -75,7 +81,7 @@ func (d *Driver) takeOne(in registry.Intent) (refused *sitesync.Error, err error
 			return nil, err
 		}
 		err = d.take(m, exists, in)
-		if errors.Is(err, records.ErrConflict) {
+		if isConflict(err) {
 			continue
 		}
 		if sitesync.CodeOf(err) != sitesync.CodeHandoverState {
@@ -91,7 +97,6 @@ func (d *Driver) takeOne(in registry.Intent) (refused *sitesync.Error, err error
 // moves on, so that an old wish is never run again. Errors: handover_state,
 // when it was refused; ErrConflict.
 func (d *Driver) take(m records.Meta, exists bool, in registry.Intent) error {
-	e := Event{Kind: Move, To: in.To, Handover: in.Handover, By: in.By, At: sitesync.At(time.Now()), Volume: volume(&m)}
 	switch {
 	case in.Kind == registry.IntentCreate && !exists:
 		return d.create(in)
@@ -99,19 +104,38 @@ func (d *Driver) take(m records.Meta, exists bool, in registry.Intent) error {
 		return refusedIntent(in, "the store has no data")
 	case in.Kind == registry.IntentCreate:
 		return d.skip(m, in, nil)
-	case in.Kind == registry.IntentMove:
 	case in.Kind == registry.IntentNewReplica && m.Owner != in.To:
 		return d.skip(m, in, nil) // it went elsewhere before the reset was taken
-	case in.Kind == registry.IntentNewReplica:
-		e.Kind = Replaced
-	default:
+	case eventKinds[in.Kind] == 0:
 		return d.skip(m, in, refusedIntent(in, "this hub cannot do it"))
 	}
-	step, refused := Next(stateOf(&m), e, d.generation())
-	if refused != nil || step.Noop {
+	steps, refused := Steps(StateOf(&m), event(in, &m), in.Force, d.generation())
+	last := steps[len(steps)-1]
+	if refused != nil || last.Noop {
 		return d.skip(m, in, refused)
 	}
-	return d.write(m, step, in.Number)
+	return d.write(m, last.Next, endedBy(steps...), in.Number)
+}
+
+var eventKinds = map[registry.IntentKind]EventKind{
+	registry.IntentMove: Move, registry.IntentNewReplica: Replaced, registry.IntentCancel: Cancel, registry.IntentForce: Force,
+}
+
+func event(in registry.Intent, m *records.Meta) Event {
+	return Event{Kind: eventKinds[in.Kind], To: in.To, Handover: in.Handover, By: in.By, At: sitesync.At(time.Now()), Volume: volume(m)}
+}
+
+// Steps takes an event and then, where the store is drained by it or was
+// before, forces the handover: the two arrows are one. At least one step is
+// given. Errors: handover_state.
+func Steps(s State, e Event, force bool, generation uint32) ([]Step, error) {
+	first, err := Next(s, e, generation)
+	if err != nil || !force || first.Next.Phase != sitesync.PhaseDraining {
+		return []Step{first}, err
+	}
+	e.Kind, e.Handover = Force, first.Next.Handover.ID
+	second, err := Next(first.Next, e, generation)
+	return []Step{first, second}, err
 }
 
 func refusedIntent(in registry.Intent, why string) error {
@@ -151,6 +175,14 @@ func (d *Driver) finish(in registry.Intent, refused *sitesync.Error) {
 	}
 }
 
+// wanted is where a store is or goes.
+func wanted(m *records.Meta) sitesync.SiteID {
+	if m.Phase == sitesync.PhaseDraining {
+		return m.Handover.To
+	}
+	return m.Owner
+}
+
 // repair brings what the registry shows as wanted to the meta, unless somebody
 // made a new wish meanwhile, who takes it and comes by here again.
 func (d *Driver) repair(store sitesync.StoreID) error {
@@ -159,7 +191,7 @@ func (d *Driver) repair(store sitesync.StoreID) error {
 		return err
 	}
 	hub := registry.Actor{Kind: registry.ActorSystem, Name: "hub", Command: "handover"}
-	if err := d.registry.SetDesired(hub, store, m.Owner); sitesync.CodeOf(err) != sitesync.CodeNotFound {
+	if err := d.registry.SetDesired(hub, store, wanted(&m)); sitesync.CodeOf(err) != sitesync.CodeNotFound {
 		return err
 	}
 	return nil // deleted

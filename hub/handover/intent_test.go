@@ -34,7 +34,7 @@ func TestIntents(t *testing.T) {
 	_, err = w.Take(store, again.Number)
 	w.must(err)
 	w.is(store, fmt.Sprintf("loading 3 1.3 -, handover %d 1>3", again.Handover))
-	ended, ok, err := w.records.Handover(store, in.Handover)
+	ended, ok, err := w.records.Handover(in.Handover)
 	if err != nil || !ok || ended.State != sitesync.HandoverCancelled || ended.Ended == nil || ended.Store != store {
 		t.Errorf("retargeted: %+v, %v, %v", ended, ok, err)
 	}
@@ -46,8 +46,8 @@ func TestIntents(t *testing.T) {
 	var told []string
 	for _, m := range w.moved {
 		ended := uint64(0)
-		if m.Ended != nil {
-			ended = m.Ended.ID
+		for _, h := range m.Ended {
+			ended = h.ID
 		}
 		told = append(told, fmt.Sprintf("%d>%d %s %d", m.Before.Owner, m.After.Owner, m.After.Epoch, ended))
 	}
@@ -60,13 +60,13 @@ func TestIntents(t *testing.T) {
 	}
 }
 
-// TestRefusedIntent refuses a move away from a remote site: the wish is over,
+// TestRefusedIntent refuses to cancel a handover that is over: so is the wish,
 // and the registry shows the store where it is.
 func TestRefusedIntent(t *testing.T) {
 	w := newWorld(t)
 	store := w.active(siteA, first)
 	before := w.meta(store)
-	in := w.wish(store, siteB)
+	in := w.wishStay(store, 99)
 	_, err := w.Take(store, in.Number)
 	w.refusal(err)
 	after := w.meta(store)
@@ -79,7 +79,7 @@ func TestRefusedIntent(t *testing.T) {
 	}
 	entries, _, err := w.registry.AuditList(registry.AuditFilter{Store: &store}, 10, "")
 	w.must(err)
-	if !slices.ContainsFunc(entries, func(a sitesync.Audit) bool { return a.Command == "store.move" && a.By != "anna" }) {
+	if !slices.ContainsFunc(entries, func(a sitesync.Audit) bool { return a.Command == "store.cancel" && a.By != "anna" }) {
 		t.Errorf("the refusal is not in the audit log: %+v", entries)
 	}
 }
@@ -89,7 +89,7 @@ func TestRefusedIntent(t *testing.T) {
 func TestRefusedAmongOthers(t *testing.T) {
 	w := newWorld(t)
 	store := w.active(siteA, first)
-	refused := w.wish(store, siteB)
+	refused := w.wishStay(store, 99)
 	reset := w.reset(siteA)
 	last := w.wish(store, siteC)
 	_, err := w.Take(store, last.Number) // loading again since the reset, so it may move
@@ -180,7 +180,7 @@ func TestCrashAnywhere(t *testing.T) {
 				t.Errorf("power lost after %d steps (done: %v): meta %+v", steps, lost, m)
 			}
 			for _, in := range intents[1:3] {
-				h, ok, err := w.records.Handover(store, in.Handover)
+				h, ok, err := w.records.Handover(in.Handover)
 				if err != nil || !ok || h.State != sitesync.HandoverCancelled {
 					t.Errorf("power lost after %d steps (done: %v): handover %d: %+v, %v, %v", steps, lost, in.Handover, h, ok, err)
 				}
@@ -199,7 +199,7 @@ func TestCrashAfterRefusal(t *testing.T) {
 	for steps := 1; steps < 8; steps++ {
 		w := newWorld(t)
 		store := w.active(siteA, first)
-		w.wish(store, siteB)
+		w.wishStay(store, 99)
 		d := &dying{State: w.records, Registry: w.registry, steps: steps}
 		w.Driver.state, w.Driver.registry = d, d
 		_ = w.TakeAll()
@@ -220,7 +220,7 @@ type meddling struct {
 	times  int
 }
 
-func (m *meddling) Transition(from uint64, next records.Meta, ended *sitesync.Handover) (records.Meta, error) {
+func (m *meddling) Transition(from uint64, next records.Meta, ended []sitesync.Handover) (records.Meta, error) {
 	if m.times > 0 {
 		m.times--
 		m.before()
@@ -256,7 +256,7 @@ func TestConflict(t *testing.T) {
 		defer func() { w.Driver.state = m }()
 		w.move(store, siteB)
 	}
-	w.must(w.Hello(siteA, first))
+	w.must(w.Hello(siteA, first, nothing))
 	if now := w.meta(store); now.Owner != siteB || !now.Replica.IsZero() {
 		t.Errorf("%+v", now)
 	}
@@ -274,7 +274,7 @@ func TestManyTakeAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for round := range 6 {
 				to := sites[(i+round)%len(sites)]
-				res, err := w.registry.MoveStore(anna, store, to)
+				res, err := w.registry.MoveStore(anna, store, to, false)
 				if err != nil {
 					t.Error(err)
 					return
@@ -289,16 +289,13 @@ func TestManyTakeAtOnce(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			res, err := w.registry.MoveStore(anna, remote, sites[1+i%2])
+			res, err := w.registry.CancelHandover(anna, sitesync.Handover{ID: 99, Store: remote, From: sites[1+i%2]})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			if res.Intent == nil {
-				return
-			}
 			if _, err := w.Take(remote, res.Intent.Number); sitesync.CodeOf(err) != sitesync.CodeHandoverState {
-				t.Errorf("a move that must be refused: %v", err)
+				t.Errorf("a wish that must be refused: %v", err)
 			}
 		})
 	}
@@ -316,10 +313,11 @@ func TestManyTakeAtOnce(t *testing.T) {
 		if m.Store == store && m.After.Epoch != m.Before.Epoch.Next(1) {
 			t.Errorf("epoch %s after %s", m.After.Epoch, m.Before.Epoch)
 		}
-		if m.Ended != nil && seen[m.Ended.ID] {
-			t.Errorf("handover %d ended twice", m.Ended.ID)
-		} else if m.Ended != nil {
-			seen[m.Ended.ID] = true
+		for _, h := range m.Ended {
+			if seen[h.ID] {
+				t.Errorf("handover %d ended twice", h.ID)
+			}
+			seen[h.ID] = true
 		}
 	}
 }
@@ -427,6 +425,6 @@ func TestFullDisk(t *testing.T) {
 
 type fullDisk struct{ records.State }
 
-func (fullDisk) Transition(uint64, records.Meta, *sitesync.Handover) (records.Meta, error) {
+func (fullDisk) Transition(uint64, records.Meta, []sitesync.Handover) (records.Meta, error) {
 	return records.Meta{}, sitesync.Errorf(sitesync.CodeDiskFull, "free some space", "the disk is full")
 }

@@ -3,11 +3,11 @@ package handover
 import (
 	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
 	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
 )
 
 // Who is who in the tests.
@@ -33,6 +33,18 @@ func underWay(from, to sitesync.SiteID) *sitesync.Handover {
 		Sent: sitesync.Volume{Records: 1, Bytes: 10}, Total: sitesync.Volume{Records: 5, Bytes: 50}, ETA: &later, By: "anna"}
 }
 
+// drained is a handover that waits for its owner.
+func drained(from, to sitesync.SiteID) *sitesync.Handover {
+	h := underWay(from, to)
+	h.State, h.Epoch, h.Sent, h.ETA = sitesync.HandoverDraining, epoch+1, sitesync.Volume{}, nil
+	return h
+}
+
+var (
+	head   = wire.Cursor{Log: wire.LogID{1}, Seq: 30}
+	digest = sitesync.Digest{5}
+)
+
 // states are all that a store can be in, and some that it cannot: there
 // everything is refused.
 var states = []struct {
@@ -43,7 +55,8 @@ var states = []struct {
 	{"active at Nadi", State{Owner: nadi, Replica: first, Epoch: epoch, Phase: sitesync.PhaseActive}},
 	{"loading at Nadi, no hello yet", State{Owner: nadi, Epoch: epoch, Phase: sitesync.PhaseLoading, Handover: underWay(central, nadi)}},
 	{"loading at Nadi", State{Owner: nadi, Replica: first, Epoch: epoch, Phase: sitesync.PhaseLoading, Handover: underWay(central, nadi)}},
-	{"draining at Nadi", State{Owner: nadi, Replica: first, Epoch: epoch, Phase: sitesync.PhaseDraining, Handover: underWay(nadi, suva)}},
+	{"draining at Nadi for Suva", State{Owner: nadi, Replica: first, Epoch: epoch, Phase: sitesync.PhaseDraining, Handover: drained(nadi, suva)}},
+	{"draining at Nadi for the centre", State{Owner: nadi, Replica: first, Epoch: epoch, Phase: sitesync.PhaseDraining, Handover: drained(nadi, central)}},
 	{"released", State{Owner: nadi, Replica: first, Epoch: epoch, Phase: sitesync.PhaseReleased}},
 	{"nothing", State{}},
 }
@@ -61,13 +74,28 @@ var events = []struct {
 	{"hello of the same replica", Event{Kind: Replaced, Replica: first}},
 	{"hello of another replica", Event{Kind: Replaced, Replica: second}},
 	{"reset", Event{Kind: Replaced}},
-	{"loaded", Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: epoch}},
-	{"loaded, another handover", Event{Kind: Loaded, Replica: first, Handover: 8, Epoch: epoch}},
-	{"loaded, an old epoch", Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: epoch - 1}},
-	{"loaded, another replica", Event{Kind: Loaded, Replica: second, Handover: 9, Epoch: epoch}},
-	{"loaded, no replica", Event{Kind: Loaded, Handover: 9, Epoch: epoch}},
+	{"move to Labasa", Event{Kind: Move, To: labasa}},
+	{"loaded", Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: epoch, Head: head, Digest: digest}},
+	{"loaded, not at the head", Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: epoch, Head: wire.Cursor{Log: head.Log, Seq: 29}, Digest: digest}},
+	{"loaded, another digest", Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: epoch, Head: head}},
+	{"loaded, another handover", Event{Kind: Loaded, Replica: first, Handover: 8, Epoch: epoch, Head: head, Digest: digest}},
+	{"loaded, an old epoch", Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: epoch - 1, Head: head, Digest: digest}},
+	{"loaded, another replica", Event{Kind: Loaded, Replica: second, Handover: 9, Epoch: epoch, Head: head, Digest: digest}},
+	{"loaded, no replica", Event{Kind: Loaded, Handover: 9, Epoch: epoch, Head: head, Digest: digest}},
+	{"drained", Event{Kind: Drained, Replica: first, Handover: 9, Epoch: epoch, N: 12}},
+	{"drained, one change is missing", Event{Kind: Drained, Replica: first, Handover: 9, Epoch: epoch, N: 13}},
+	{"drained, another handover", Event{Kind: Drained, Replica: first, Handover: 8, Epoch: epoch, N: 12}},
+	{"drained, an old epoch", Event{Kind: Drained, Replica: first, Handover: 9, Epoch: epoch - 1, N: 12}},
+	{"drained, another replica", Event{Kind: Drained, Replica: second, Handover: 9, Epoch: epoch, N: 12}},
+	{"drained, no replica", Event{Kind: Drained, Handover: 9, Epoch: epoch, N: 12}},
+	{"cancel", Event{Kind: Cancel, Handover: 9}},
+	{"cancel another", Event{Kind: Cancel, Handover: 8}},
+	{"force", Event{Kind: Force, Handover: 9}},
+	{"force another", Event{Kind: Force, Handover: 8}},
+	{"lease over", Event{Kind: LeaseOver, Handover: 9}},
+	{"lease over of another", Event{Kind: LeaseOver, Handover: 8}},
 	{"an event of no kind", Event{}},
-	{"an event of the next version", Event{Kind: 5}},
+	{"an event of the next version", Event{Kind: 9}},
 }
 
 // arrows says what becomes of a state by an event: the next state, and the
@@ -77,13 +105,42 @@ var arrows = map[string]map[string]string{
 		"move to the centre": "no change",
 		"move to Nadi":       "loading 6 1.5 -, handover 20 1>6",
 		"move to Suva":       "loading 7 1.5 -, handover 20 1>7",
+		"move to Labasa":     "loading 8 1.5 -, handover 20 1>8",
 	},
 	"active at Nadi": {
+		"move to the centre":       "draining 6 1.4 first, handover 20 6>1",
 		"move to Nadi":             "no change",
+		"move to Suva":             "draining 6 1.4 first, handover 20 6>7",
+		"move to Labasa":           "draining 6 1.4 first, handover 20 6>8",
 		"hello of another replica": "loading 6 1.5 second, handover 20 6>6",
 		"reset":                    "loading 6 1.5 -, handover 20 6>6",
 	},
+	"draining at Nadi for Suva": {
+		"move to the centre":       "draining 6 1.4 first, handover 20 6>1; 9 cancelled",
+		"move to Nadi":             "active 6 1.4 first; 9 cancelled",
+		"move to Suva":             "no change",
+		"move to Labasa":           "draining 6 1.4 first, handover 20 6>8; 9 cancelled",
+		"hello of another replica": "loading 7 1.5 -, handover 9 6>7",
+		"reset":                    "loading 7 1.5 -, handover 9 6>7",
+		"drained":                  "loading 7 1.5 -, handover 9 6>7",
+		"cancel":                   "active 6 1.4 first; 9 cancelled",
+		"force":                    "loading 7 1.5 -, handover 9 6>7",
+		"lease over":               "loading 7 1.5 -, handover 9 6>7",
+	},
+	"draining at Nadi for the centre": {
+		"move to the centre":       "no change",
+		"move to Nadi":             "active 6 1.4 first; 9 cancelled",
+		"move to Suva":             "draining 6 1.4 first, handover 20 6>7; 9 cancelled",
+		"move to Labasa":           "draining 6 1.4 first, handover 20 6>8; 9 cancelled",
+		"hello of another replica": "active 1 1.5 -; 9 done",
+		"reset":                    "active 1 1.5 -; 9 done",
+		"drained":                  "active 1 1.5 -; 9 done",
+		"cancel":                   "active 6 1.4 first; 9 cancelled",
+		"force":                    "active 1 1.5 -; 9 forced",
+		"lease over":               "active 1 1.5 -; 9 forced",
+	},
 	"loading at Nadi, no hello yet": {
+		"move to Labasa":            "loading 8 1.5 -, handover 20 1>8; 9 cancelled",
 		"move to the centre":        "active 1 1.5 -; 9 cancelled",
 		"move to Nadi":              "no change",
 		"move to Suva":              "loading 7 1.5 -, handover 20 1>7; 9 cancelled",
@@ -98,6 +155,7 @@ var arrows = map[string]map[string]string{
 		"move to Suva":             "loading 7 1.5 -, handover 20 1>7; 9 cancelled",
 		"hello of another replica": "loading 6 1.5 second, handover 9 1>6",
 		"reset":                    "loading 6 1.5 -, handover 9 1>6",
+		"move to Labasa":           "loading 8 1.5 -, handover 20 1>8; 9 cancelled",
 		"loaded":                   "active 6 1.4 first; 9 done",
 	},
 }
@@ -115,6 +173,7 @@ func text(s State) string {
 func TestEveryArrow(t *testing.T) {
 	for _, s := range states {
 		for _, e := range events {
+			s.state.Settled, s.state.Head, s.state.Digest = 12, head, digest
 			before := copyOf(s.state)
 			e.event.At, e.event.By, e.event.Volume = later, "bob", sitesync.Volume{Records: 7, Bytes: 70}
 			if e.event.Handover == 0 {
@@ -206,13 +265,71 @@ func TestHandoverTold(t *testing.T) {
 	done := ended(sitesync.HandoverDone)
 	done.Sent = done.Total
 	expect("done", step.Ended, done)
+
+	draining := states[4].state
+	step = take(states[1].state, Event{Kind: Move, To: suva, Handover: 20})
+	waits := fresh(20, nadi, suva)
+	waits.State = sitesync.HandoverDraining
+	expect("waiting", step.Next.Handover, waits)
+
+	step = take(draining, Event{Kind: Move, To: labasa, Handover: 20})
+	waits.To = labasa
+	expect("waiting for another", step.Next.Handover, waits)
+	given := drained(nadi, suva)
+	given.State, given.Ended = sitesync.HandoverCancelled, &later
+	expect("given up", step.Ended, given)
+
+	handed := func(forced string, drainedAt *sitesync.Time) *sitesync.Handover {
+		h := drained(nadi, suva)
+		h.State, h.Epoch, h.Total = sitesync.HandoverLoading, sitesync.NewEpoch(3, 5), sitesync.Volume{Records: 7, Bytes: 70}
+		h.Forced, h.Drained = forced, drainedAt
+		return h
+	}
+	step = take(draining, Event{Kind: Drained, Replica: first, Handover: 9, Epoch: epoch})
+	expect("drained", step.Next.Handover, handed("", &later))
+	step = take(draining, Event{Kind: Replaced})
+	expect("no device to wait for", step.Next.Handover, handed("", nil))
+	step = take(draining, Event{Kind: LeaseOver, Handover: 9})
+	expect("taken over", step.Next.Handover, handed(sitesync.ForcedByLease, nil))
+	step = take(draining, Event{Kind: Force, Handover: 9})
+	expect("forced", step.Next.Handover, handed("bob", nil))
+
+	step.Next.Replica = second
+	step = take(step.Next, Event{Kind: Replaced, Replica: first})
+	step = take(step.Next, Event{Kind: Loaded, Replica: first, Handover: 9, Epoch: step.Next.Epoch})
+	final := handed("bob", nil)
+	final.State, final.Epoch, final.Ended, final.Sent = sitesync.HandoverForced, sitesync.NewEpoch(3, 6), &later, final.Total
+	expect("forced in the end", step.Ended, final)
 }
 
-// TestDrainingIsToldApart holds that a refused move from a remote site says
-// what stands in its way.
-func TestDrainingIsToldApart(t *testing.T) {
-	_, err := Next(states[1].state, Event{Kind: Move, To: suva}, 1)
-	if err == nil || !strings.Contains(err.Error(), "active on site 6") {
-		t.Errorf("%v", err)
+// TestForcedMove is a move and its force in one.
+func TestForcedMove(t *testing.T) {
+	for _, c := range []struct {
+		state int
+		event Event
+		want  string
+	}{
+		{0, Event{Kind: Move, To: suva, Handover: 20}, "loading 7 1.5 -, handover 20 1>7"},
+		{1, Event{Kind: Move, To: suva, Handover: 20}, "loading 7 1.5 -, handover 20 6>7"},
+		{1, Event{Kind: Move, To: central, Handover: 20}, "active 1 1.5 -; 20 forced"},
+		{4, Event{Kind: Move, To: suva, Handover: 20}, "loading 7 1.5 -, handover 9 6>7"},
+		{4, Event{Kind: Move, To: labasa, Handover: 20}, "loading 8 1.5 -, handover 20 6>8; 9 cancelled"},
+		{4, Event{Kind: Move, To: central, Handover: 20}, "active 1 1.5 -; 9 cancelled; 20 forced"},
+		{4, Event{Kind: Move, To: nadi, Handover: 20}, "active 6 1.4 first; 9 cancelled"},
+		{3, Event{Kind: Move, To: suva, Handover: 20}, "loading 7 1.5 -, handover 20 1>7; 9 cancelled"},
+	} {
+		c.event.By, c.event.At = "bob", later
+		steps, err := Steps(states[c.state].state, c.event, true, 1)
+		if err != nil {
+			t.Errorf("%s, to %d: %v", states[c.state].name, c.event.To, err)
+			continue
+		}
+		got := text(steps[len(steps)-1].Next)
+		for _, h := range endedBy(steps...) {
+			got += fmt.Sprintf("; %d %s", h.ID, h.State)
+		}
+		if got != c.want {
+			t.Errorf("%s, to %d: %s; want %s", states[c.state].name, c.event.To, got, c.want)
+		}
 	}
 }

@@ -10,35 +10,52 @@ import (
 )
 
 // Report takes an agent's message about a step of a handover. Its answer is
-// the assignment that every arrow sends out; assignment makes the session's.
+// the assignment that every arrow sends out; assignment makes the session's. An
+// agent that reports what is over has missed one, and is told anew.
 func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, assignment func(*session.Session) ([]session.Message, error)) ([]session.Message, error) {
 	h, m, err := wire.Decode[wire.Handover](frame)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Takes(h) || m.Step != wire.Loaded || m.Replica != s.Replica {
+	if !s.Takes(h) || m.Replica != s.Replica {
 		return nil, nil
+	}
+	if m.Step == wire.Purged {
+		if err := d.Purged(h.Store, s.Site); err != nil {
+			return nil, err
+		}
+		return assignment(s)
 	}
 	if s.Held(h.Store) != "" {
 		return held(s, h.Store, m), nil
 	}
-	verdict, tries, err := d.Loaded(h.Store, s.Site, m)
-	if err != nil {
-		return nil, err
+	verdict, tries := Stale, 0
+	switch m.Step {
+	case wire.Drained:
+		verdict, err = d.Drained(h.Store, s.Site, m)
+	case wire.Loaded:
+		verdict, tries, err = d.Loaded(h.Store, s.Site, m)
 	}
-	switch verdict {
-	case Activate:
+	switch {
+	case err != nil:
+		return nil, err
+	case verdict == Taken, verdict == Stale:
 		return assignment(s)
-	case Unequal:
-		if tries < maxLoadedTries {
-			return []session.Message{s.To(topic.Resync, h.Store, &wire.Chunk{Epoch: m.Epoch, Gone: true})}, nil
-		}
-		s.Hold(h.Store, sitesync.ProblemDiverged)
-		return append(held(s, h.Store, m), session.Event(sitesync.EventHandoverTrouble, s.Site, h.Store,
-			"Move the store back to the central site, and look at the disks of both machines.",
-			"the full data of store %d arrived at site %d with a wrong digest %d times", h.Store, s.Site, tries)), nil
+	case verdict == Unequal:
+		return unequal(s, h.Store, m, tries), nil
 	}
 	return nil, nil
+}
+
+// unequal has the device load anew, until that has failed too often.
+func unequal(s *session.Session, store sitesync.StoreID, m *wire.Handover, tries int) []session.Message {
+	if tries < maxLoadedTries {
+		return []session.Message{s.To(topic.Resync, store, &wire.Chunk{Epoch: m.Epoch, Gone: true})}
+	}
+	s.Hold(store, sitesync.ProblemDiverged)
+	return append(held(s, store, m), session.Event(sitesync.EventHandoverTrouble, s.Site, store,
+		"Move the store back to the central site, and look at the disks of both machines.",
+		"the full data of store %d arrived at site %d with a wrong digest %d times", store, s.Site, tries))
 }
 
 // held tells the device that the store is held until an operator has looked.

@@ -11,6 +11,7 @@ import (
 	"sitesync/hub/registry"
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
 )
 
 // world is a driver on a real registry and real records, in one database as at
@@ -20,6 +21,7 @@ type world struct {
 	*Driver
 	registry *registry.Registry
 	records  *records.DB
+	made     int // stores
 
 	mu    sync.Mutex
 	moved []Moved
@@ -80,6 +82,9 @@ func (w *world) drive(state records.State, reg Registry) {
 	w.Driver = d
 }
 
+// nothing is a device without any store.
+func nothing(sitesync.StoreID) bool { return false }
+
 func (w *world) must(err error) {
 	w.Helper()
 	if err != nil {
@@ -98,8 +103,8 @@ func (w *world) store() sitesync.StoreID {
 
 func (w *world) wishStore() registry.Intent {
 	w.Helper()
-	_, next := w.registry.Stores(nil, 0, 1)
-	res, err := w.registry.CreateStore(anna, registry.NewStore{Code: fmt.Sprintf("S%d-%d", next, len(w.registry.StoresOf(central)))})
+	w.made++
+	res, err := w.registry.CreateStore(anna, registry.NewStore{Code: fmt.Sprint("S", w.made)})
 	w.must(err)
 	return *res.Intent
 }
@@ -108,11 +113,20 @@ func (w *world) wishStore() registry.Intent {
 // it takes the intent.
 func (w *world) wish(store sitesync.StoreID, to sitesync.SiteID) registry.Intent {
 	w.Helper()
-	res, err := w.registry.MoveStore(anna, store, to)
+	res, err := w.registry.MoveStore(anna, store, to, false)
 	w.must(err)
 	if res.Intent == nil {
 		w.Fatalf("store %d is wanted at site %d already", store, to)
 	}
+	return *res.Intent
+}
+
+// wishStay commits the edit of a cancel, which is refused when the handover is
+// over.
+func (w *world) wishStay(store sitesync.StoreID, handover uint64) registry.Intent {
+	w.Helper()
+	res, err := w.registry.CancelHandover(anna, sitesync.Handover{ID: handover, Store: store, From: siteB})
+	w.must(err)
 	return *res.Intent
 }
 
@@ -146,7 +160,7 @@ func (w *world) meta(store sitesync.StoreID) records.Meta {
 func (w *world) is(store sitesync.StoreID, want string) {
 	w.Helper()
 	m := w.meta(store)
-	if got := text(stateOf(&m)); got != want {
+	if got := text(StateOf(&m)); got != want {
 		w.Errorf("store %d is %s; want %s", store, got, want)
 	}
 }
@@ -160,10 +174,10 @@ func (w *world) settled() {
 	owned := map[sitesync.SiteID][]sitesync.StoreID{}
 	err := w.records.Metas(func(m records.Meta) error {
 		owned[m.Owner] = append(owned[m.Owner], m.Store)
-		if s, err := w.registry.Store(m.Store); err != nil || s.Site != m.Owner {
+		if s, err := w.registry.Store(m.Store); err != nil || s.Site != wanted(&m) {
 			w.Errorf("store %d is at site %d, wanted at %d, %v", m.Store, m.Owner, s.Site, err)
 		}
-		if (m.Phase == sitesync.PhaseLoading) != (m.Handover != nil) || m.Handover != nil && m.Handover.Store != m.Store {
+		if (m.Phase == sitesync.PhaseActive) != (m.Handover == nil) || m.Handover != nil && m.Handover.Store != m.Store {
 			w.Errorf("store %d is %s with handover %+v", m.Store, m.Phase, m.Handover)
 		}
 		return nil
@@ -189,11 +203,27 @@ func (w *world) active(site sitesync.SiteID, replica sitesync.ReplicaID) sitesyn
 	w.Helper()
 	store := w.store()
 	w.move(store, site)
-	w.must(w.Hello(site, replica))
-	if v, _, err := w.Loaded(store, site, w.report(store)); v != Activate || err != nil {
+	w.must(w.Hello(site, replica, nothing))
+	w.load(store, site)
+	return store
+}
+
+// load has a device report that it has everything.
+func (w *world) load(store sitesync.StoreID, site sitesync.SiteID) {
+	w.Helper()
+	if v, _, err := w.Loaded(store, site, w.report(store)); v != Taken || err != nil {
 		w.Fatalf("verdict %d, %v", v, err)
 	}
-	return store
+}
+
+// drain has a device report that it has frozen a store, with so many changes.
+func (w *world) drain(store sitesync.StoreID, site sitesync.SiteID, n uint64) Verdict {
+	w.Helper()
+	r := w.report(store)
+	r.Step, r.N = wire.Drained, n
+	v, err := w.Drained(store, site, r)
+	w.must(err)
+	return v
 }
 
 // dying is a registry and records of a hub that loses its power after some
@@ -223,7 +253,7 @@ func (d *dying) Meta(store sitesync.StoreID) (m records.Meta, ok bool, err error
 	return m, ok, err
 }
 
-func (d *dying) Transition(from uint64, next records.Meta, ended *sitesync.Handover) (m records.Meta, err error) {
+func (d *dying) Transition(from uint64, next records.Meta, ended []sitesync.Handover) (m records.Meta, err error) {
 	err = d.step(func() error { m, err = d.State.Transition(from, next, ended); return err })
 	return m, err
 }

@@ -163,11 +163,17 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 	for _, message := range out {
 		h.publish(c, message)
 	}
+	if s.Greeted() {
+		h.leases.Answered(s.Site)
+	}
 	if !wasGreeted && s.Greeted() {
 		h.arrived(s)
 	}
 	h.reported(s, reported)
 	h.tellAssignment(c, s)
+	if m.Topic.Kind == topic.Hello || m.Topic.Kind == topic.Pull {
+		h.ask(c, s)
+	}
 }
 
 // failed deals with a handler's error: a message that cannot be read is laid

@@ -16,10 +16,12 @@ import (
 
 	"sitesync/hub/admin"
 	"sitesync/hub/broker"
+	"sitesync/hub/command"
 	"sitesync/hub/feed"
 	"sitesync/hub/greet"
 	"sitesync/hub/handover"
 	"sitesync/hub/ingest"
+	"sitesync/hub/lease"
 	"sitesync/hub/records"
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
@@ -41,9 +43,11 @@ type Hub struct {
 	records   *records.DB
 	handover  *handover.Driver
 	live      *session.Table
+	leases    *lease.Keeper
 	greet     *greet.Greet
 	ingest    *ingest.Ingest
 	feed      *feed.Feed
+	commands  *command.Desk
 	admin     *admin.Dispatcher
 	broker    *broker.Broker
 	table     map[topic.Kind]handler
@@ -126,12 +130,16 @@ func (h *Hub) wire() (err error) {
 	if h.handover, err = handover.New(h.records, h.registry, h.log, h.moved); err != nil {
 		return err
 	}
+	if h.leases, err = lease.New(h.registry, h.config.Timings.LeaseMargin); err != nil {
+		return err
+	}
 	h.ingest = ingest.New(h.records, h.live, h.log)
-	h.feed = feed.New(h.records, h.live)
-	h.greet = &greet.Greet{Registry: h.registry, State: h.records, Handover: h.handover, Live: h.live,
+	h.feed = feed.New(h.records, h.live, h.leases)
+	h.commands = command.New(h.records, h.handover.StoresOf, h.log)
+	h.greet = &greet.Greet{Registry: h.registry, State: h.records, Handover: h.handover, Live: h.live, Leases: h.leases,
 		Addresses: h.publicURLs, ReplicaWindow: h.config.Timings.ReplicaWindow, Log: h.log}
 	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live,
-		URLs: h.publicURLs, Pin: h.authority.pin(), ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
+		URLs: h.publicURLs, Pin: h.authority.pin(), Decided: h.decided, ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
 	h.table = h.routes()
 	for after := sitesync.SiteID(0); ; {
 		sites, next := h.registry.Sites(nil, after, 1000)
@@ -250,6 +258,9 @@ func (h *Hub) start() error {
 	h.registry.Watch(h.edited)
 	if err := h.handover.TakeAll(); err != nil {
 		return fmt.Errorf("hubd: finishing what administrators wanted before the last end: %w", err)
+	}
+	if err := h.settleProposals(); err != nil {
+		return fmt.Errorf("hubd: finishing what was proposed before the last end: %w", err)
 	}
 	h.running.Go(func() { h.chores.run(h.idle) })
 	h.running.Go(h.timer)

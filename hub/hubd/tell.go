@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"sitesync/hub/broker"
-	"sitesync/hub/handover"
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
@@ -48,7 +47,7 @@ func (h *Hub) note(e *sitesync.EventMessage) {
 	switch e.Kind {
 	case sitesync.EventSiteOnline, sitesync.EventSiteOffline:
 		h.log.Debug("event", "kind", e.Kind, "message", e.Message)
-	case sitesync.EventSiteBound, sitesync.EventSiteReset, sitesync.EventHandoverLoading, sitesync.EventHandoverDone, sitesync.EventHandoverEnded:
+	case sitesync.EventSiteBound, sitesync.EventSiteReset, sitesync.EventHandoverDrain, sitesync.EventHandoverLoading, sitesync.EventHandoverDone, sitesync.EventHandoverEnded:
 		h.log.Info("event", "kind", e.Kind, "message", e.Message)
 	default:
 		h.log.Warn("event", "kind", e.Kind, "message", e.Message, "next", e.Next)
@@ -77,41 +76,32 @@ func (h *Hub) tellAssignment(c *broker.Client, s *session.Session) {
 	}
 }
 
-// reassign tells the live session of a site that its stores changed.
+// reassign tells the live session of a site that its stores changed, and asks
+// its device for what it can do by now.
 func (h *Hub) reassign(site sitesync.SiteID) {
 	if c, ok := h.broker.Live(site); ok {
 		s := c.Data.(*session.Session)
 		s.Stale()
 		h.tellAssignment(c, s)
+		h.ask(c, s)
 	}
 }
 
-// moved follows an arrow of the handover machine.
-func (h *Hub) moved(m handover.Moved) {
-	h.chores.do(func() {
-		h.reassign(m.Before.Owner)
-		if m.After.Owner != m.Before.Owner {
-			h.reassign(m.After.Owner)
-		}
-		for _, e := range handoverEvents(m) {
-			h.publish(nil, e)
-		}
-	})
-}
-
-func handoverEvents(m handover.Moved) (out []session.Message) {
-	if e := m.Ended; e != nil {
-		kind, words := sitesync.EventHandoverDone, "handover %d is done: store %d is active on site %d"
-		if e.State == sitesync.HandoverCancelled {
-			kind, words = sitesync.EventHandoverEnded, "handover %d was cancelled: store %d does not go to site %d"
-		}
-		out = append(out, session.Event(kind, e.To, m.Store, "", words, e.ID, m.Store, e.To))
+// ask asks a session's device for what waits for it.
+func (h *Hub) ask(c *broker.Client, s *session.Session) {
+	if !s.Greeted() {
+		return
 	}
-	if n := m.After.Handover; n != nil && n.Epoch != m.Before.Epoch {
-		out = append(out, session.Event(sitesync.EventHandoverLoading, n.To, m.Store, "",
-			"handover %d: store %d is being delivered to site %d", n.ID, m.Store, n.To))
+	waiting, err := h.commands.Waiting(s)
+	if err != nil {
+		h.log.Error("finding what a device is to be asked for failed", "site", s.Site, "error", err)
 	}
-	return out
+	for _, m := range waiting {
+		if err := h.broker.Send(c, m.Topic.String(), m.Bytes()); err != nil {
+			h.log.Debug("a device could not be asked", "site", s.Site, "error", err)
+			return // again with its next pull
+		}
+	}
 }
 
 // edited follows a commit of the registry: sessions that are no longer good
@@ -126,6 +116,9 @@ func (h *Hub) edited(c registry.Change) {
 				}
 			}
 			h.publishStatus(site)
+		}
+		for _, site := range c.Sites {
+			h.reassign(site) // its lease may be another
 		}
 		for _, store := range c.Stores {
 			if m, ok, err := h.records.Meta(store); err == nil && ok {

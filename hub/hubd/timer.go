@@ -8,6 +8,9 @@ import (
 	"sitesync/shared/sitesync"
 )
 
+// leaseInterval is how often handovers are looked at that wait for a device.
+const leaseInterval = time.Second
+
 // timer does what is due from time to time: the status of sites whose live
 // data moved, saving that data, and removing old tombstones.
 func (h *Hub) timer() {
@@ -16,6 +19,8 @@ func (h *Hub) timer() {
 	defer status.Stop()
 	sweep := time.NewTicker(min(sweepInterval, h.config.Timings.TombstoneRetention))
 	defer sweep.Stop()
+	lease := time.NewTicker(leaseInterval)
+	defer lease.Stop()
 	for {
 		select {
 		case <-h.stop:
@@ -24,6 +29,10 @@ func (h *Hub) timer() {
 			if err := h.saveLive(); err != nil {
 				h.log.Error("saving when sites were last seen failed", "error", err)
 			}
+			h.unfinished()
+			h.warnOfLeases()
+		case <-lease.C:
+			h.expireLeases()
 		case <-sweep.C:
 			h.sweep()
 		}

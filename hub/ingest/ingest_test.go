@@ -191,7 +191,7 @@ func TestNotTaken(t *testing.T) {
 	if m, _, err := state.Meta(store); err != nil || m.Settled != 0 {
 		t.Errorf("meta %+v, %v", m, err)
 	}
-	if n := state.QuarantineCounts()[site]; n != 0 {
+	if n := state.Undecided(site, 0); n != 0 {
 		t.Errorf("%d in quarantine", n)
 	}
 }

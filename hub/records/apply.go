@@ -1,6 +1,8 @@
 package records
 
 import (
+	"cmp"
+
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
@@ -25,18 +27,21 @@ func (d *DB) Apply(b Batch) (Result, error) {
 	}
 	p := prepare(b)
 	var res Result
+	var moves []move
 	err := d.kv.Update(func(tx *kv.Tx) error {
 		m, exists, err := meta(tx, b.Store)
 		if err != nil {
 			return err
 		}
-		res, err = newWriter(tx, m, b.Store, b.At).apply(p, exists)
+		w := newWriter(tx, m, b.Store, b.At)
+		res, err = w.apply(p, exists)
+		moves = w.moves
 		return err
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	d.addQuarantined(b.Origin.Site, uint64(res.Refused))
+	d.count(moves)
 	return res, nil
 }
 
@@ -128,27 +133,54 @@ func (w *writer) apply(p *prepared, exists bool) (Result, error) {
 	if outcome := p.compare(t); outcome != 0 {
 		return w.answer(p.Origin, t, p.After, outcome)
 	}
+	if err := w.mayImport(p, t); err != nil {
+		return Result{}, err
+	}
 	tell := w.telling(p.Origin, p.After)
 	if err := tell.past(t.Settled); err != nil {
 		return Result{}, err
 	}
 	fence := w.fence(p.Origin, t)
 	for n := t.Settled + 1; n <= p.last(); n++ {
-		i := n - p.First
-		reason := fence
-		if reason == 0 {
-			reason = p.faults[i]
-		}
-		if reason == 0 {
-			err = w.change(&p.Changes[i], p.hashes[i], p.Origin.Epoch)
-		} else {
-			err = w.quarantine(p, n, reason, tell)
-		}
-		if err != nil {
+		if err := w.settle(p, n, fence, tell); err != nil {
 			return Result{}, err
 		}
 	}
 	t.Settled, t.Chain = p.last(), p.chainAt(p.last())
 	w.keep(p.Origin, t)
-	return w.result(t, tell, wire.Settled), nil
+	return w.result(t, tell, wire.Settled), w.auditImport(p)
+}
+
+// settle applies change n, or keeps it in quarantine: all of a batch that the
+// fence refuses, else what breaks a rule.
+func (w *writer) settle(p *prepared, n uint64, fence sitesync.Reason, tell *telling) error {
+	i := n - p.First
+	c := &p.Changes[i]
+	if reason := cmp.Or(fence, p.faults[i]); reason != 0 {
+		return w.quarantine(p, n, reason, tell)
+	}
+	if err := w.change(c, p.hashes[i], p.Origin.Epoch); err != nil {
+		return err
+	}
+	return w.takeOver(c)
+}
+
+// mayImport refuses the outbox of the store's writer: it sends that itself, and
+// would then find it refused.
+func (w *writer) mayImport(p *prepared, t track) error {
+	if p.Import == nil || !t.current {
+		return nil
+	}
+	return sitesync.Errorf(sitesync.CodeInUse, "let it connect and send its changes itself; import is for a device that was replaced",
+		"the device that made these changes is still the one that writes in store %d", w.meta.Store).WithField("changes")
+}
+
+func (w *writer) auditImport(p *prepared) error {
+	if p.Import == nil {
+		return nil
+	}
+	a := *p.Import
+	a.Store, a.Site = &p.Store, &p.Origin.Site
+	a.After = mustJSON(map[string]any{"imported": w.refused, "epoch": p.Origin.Epoch, "replica": p.Origin.Replica, "through": p.last()})
+	return putAudit(w.tx, p.At, p.Store, &a)
 }

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"encoding/binary"
 	"time"
 
@@ -11,13 +12,26 @@ import (
 // badFramesKept is how many frames of a site are kept, the newest.
 const badFramesKept = 16
 
-// badFrame is a frame that could not be taken, on disk.
+// badFrame is a frame that could not be taken, on disk. It has an ID among the
+// quarantined changes, and can be looked at and discarded there.
 type badFrame struct {
 	Format   int              `json:"format"`
 	Store    sitesync.StoreID `json:"store"`
 	Received sitesync.Time    `json:"received"`
 	Length   int              `json:"length"` // of the whole frame
 	Frame    []byte           `json:"frame"`  // as much of it as is kept
+	ID       uint64           `json:"id,omitempty"`
+
+	State   sitesync.QuarantineState `json:"state,omitempty"` // discarded, or none
+	Decided *sitesync.Time           `json:"decided,omitempty"`
+	By      string                   `json:"by,omitempty"`
+}
+
+// shape is Q. Nothing is known of a frame but whose it is: the site stands in
+// its place.
+func (f *badFrame) shape(id uint64, place []byte) sitesync.Quarantined {
+	return sitesync.Quarantined{ID: id, Store: f.Store, Reason: sitesync.ReasonBadFrame, Received: f.Received, Raw: f.Frame,
+		Site: sitesync.SiteID(binary.BigEndian.Uint64(place[1:])), State: cmp.Or(f.State, sitesync.QuarantineOpen), Decided: f.Decided, By: f.By}
 }
 
 // BadFrame implements State. Frames are kept in the order they came, also
@@ -26,9 +40,13 @@ func (d *DB) BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte
 	kept := frame[:min(len(frame), sitesync.MaxRecord)]
 	return d.kv.Update(func(tx *kv.Tx) error {
 		var keys [][]byte
-		err := tx.Iterate(kv.Range{Prefix: badFramePrefix(site), KeysOnly: true}, func(key, _ []byte) (bool, error) {
+		var ids []uint64
+		err := tx.Iterate(kv.Range{Prefix: badFramePrefix(site)}, func(key, value []byte) (bool, error) {
+			var f badFrame
 			keys = append(keys, append([]byte(nil), key...))
-			return true, nil
+			err := parseJSON(value, &f)
+			ids = append(ids, f.ID)
+			return err == nil, err
 		})
 		if err != nil {
 			return err
@@ -37,11 +55,17 @@ func (d *DB) BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte
 		if n := len(keys); n > 0 {
 			place = max(place, binary.BigEndian.Uint64(keys[n-1][len(keys[n-1])-8:])+1)
 		}
-		for len(keys) >= badFramesKept {
-			tx.Delete(keys[0])
-			keys = keys[1:]
+		for i := 0; i <= len(keys)-badFramesKept; i++ {
+			tx.Delete(keys[i])
+			tx.Delete(quarantineIndexKey(ids[i]))
 		}
-		putJSON(tx, badFrameKey(site, place), badFrame{Format: MetaFormat, Store: store, Received: sitesync.At(at), Length: len(frame), Frame: kept})
+		id, err := nextQuarantineID(tx)
+		if err != nil {
+			return err
+		}
+		key := badFrameKey(site, place)
+		putJSON(tx, key, badFrame{Format: MetaFormat, Store: store, Received: sitesync.At(at), Length: len(frame), Frame: kept, ID: id})
+		tx.Set(quarantineIndexKey(id), key)
 		return nil
 	})
 }

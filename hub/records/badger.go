@@ -3,8 +3,6 @@ package records
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"sitesync/shared/kv"
@@ -15,16 +13,15 @@ import (
 type DB struct {
 	kv *kv.DB
 
-	mu          sync.Mutex
-	quarantined map[sitesync.SiteID]uint64 // open items per site
+	undecided undecided
 }
 
 var _ State = (*DB)(nil)
 
 // Open makes a State of an open database.
 func Open(db *kv.DB) (*DB, error) {
-	d := &DB{kv: db, quarantined: map[sitesync.SiteID]uint64{}}
-	return d, db.View(d.countQuarantine)
+	d := &DB{kv: db, undecided: newUndecided()}
+	return d, db.View(d.undecided.count)
 }
 
 // Meta implements State.
@@ -95,7 +92,7 @@ func firstStore(tx *kv.Tx, from sitesync.StoreID) (store sitesync.StoreID, ok bo
 }
 
 // Transition implements State.
-func (d *DB) Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta, error) {
+func (d *DB) Transition(from uint64, next Meta, ended []sitesync.Handover) (Meta, error) {
 	err := d.kv.Update(func(tx *kv.Tx) error {
 		m, _, err := meta(tx, next.Store)
 		if err != nil {
@@ -115,9 +112,7 @@ func (d *DB) Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta,
 		}
 		next.Version = from
 		putMeta(tx, &next)
-		if ended != nil {
-			putJSON(tx, handoverKey(next.Store, ended.ID), endedHandover{Format: MetaFormat, Handover: *ended})
-		}
+		file(tx, &m, &next, ended)
 		return nil
 	})
 	return next, err
@@ -136,30 +131,6 @@ func letIn(tx *kv.Tx, m, next *Meta) error {
 		next.Settled, next.Chain = p.Settled, p.Chain
 	}
 	return err
-}
-
-// endedHandover is a handover that has ended, on disk.
-type endedHandover struct {
-	Format int `json:"format"`
-	sitesync.Handover
-}
-
-// Handover implements State.
-func (d *DB) Handover(store sitesync.StoreID, id uint64) (h sitesync.Handover, ok bool, err error) {
-	err = d.kv.View(func(tx *kv.Tx) error {
-		var kept endedHandover
-		ok, err = getJSON(tx, handoverKey(store, id), &kept)
-		h = kept.Handover
-		return err
-	})
-	return h, ok, err
-}
-
-// QuarantineCounts implements State.
-func (d *DB) QuarantineCounts() map[sitesync.SiteID]uint64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return maps.Clone(d.quarantined)
 }
 
 // Audit implements State.

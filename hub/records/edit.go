@@ -32,7 +32,11 @@ func (d *DB) EditOnce(e Edit, r Replay) (out sitesync.Record, err error) {
 		if out, err = edit(tx, &e, hasher, hash); err != nil {
 			return err
 		}
-		return r.remember(tx, &e, out)
+		a := answered{Changed: out.Changed}
+		if c.Op == sitesync.OpDelete {
+			a.Data = out.Data
+		}
+		return r.remember(tx, e.At, a)
 	})
 	return out, err
 }
@@ -44,6 +48,7 @@ func edit(tx *kv.Tx, e *Edit, hasher *sitesync.Hasher, hash sitesync.Hash) (out 
 		return out, err
 	}
 	w := newWriter(tx, m, e.Store, e.At)
+	w.hasher = hasher
 	if err := w.mayEdit(ok); err != nil {
 		return out, err
 	}
@@ -55,12 +60,9 @@ func edit(tx *kv.Tx, e *Edit, hasher *sitesync.Hasher, hash sitesync.Hash) (out 
 	if err := checkMatch(*e, old, existed); err != nil {
 		return out, err
 	}
-	if err := w.change(c, hash, 0); err != nil {
+	if err := w.edit(c, hash); err != nil {
 		return out, err
 	}
-	w.meta.Settled++
-	w.meta.Chain = hasher.Next(w.meta.Chain, c, hash)
-	putMeta(tx, &w.meta)
 	e.Audit.Store = &e.Store
 	if existed {
 		e.Audit.Before = json.RawMessage(old.data)
@@ -71,15 +73,34 @@ func edit(tx *kv.Tx, e *Edit, hasher *sitesync.Hasher, hash sitesync.Hash) (out 
 	} else {
 		shown.data = old.data
 	}
-	putJSON(tx, auditKey(e.At, e.Store), e.Audit)
+	if err := putAudit(tx, e.At, e.Store, &e.Audit); err != nil {
+		return out, err
+	}
 	return shown.shape(e.Store, wire.Key{Table: c.Table, ID: c.ID}), nil
+}
+
+// edit makes a change at the centre, numbered in its own epoch there as a
+// device's would be.
+func (w *writer) edit(c *sitesync.Change, hash sitesync.Hash) error {
+	if err := w.change(c, hash, 0); err != nil {
+		return err
+	}
+	w.meta.Settled++
+	w.meta.Chain = w.hasher.Next(w.meta.Chain, c, hash)
+	putMeta(w.tx, &w.meta)
+	return nil
+}
+
+// atCentre reports whether the store is the centre's to change.
+func (w *writer) atCentre() bool {
+	return w.meta.Owner == sitesync.CentralSite && w.meta.Phase == sitesync.PhaseActive
 }
 
 func (w *writer) mayEdit(exists bool) error {
 	switch {
 	case !exists:
 		return sitesync.Errorf(sitesync.CodeNotFound, "look it up with store.list", "there is no such store").WithField("store")
-	case w.meta.Owner != sitesync.CentralSite || w.meta.Phase != sitesync.PhaseActive:
+	case !w.atCentre():
 		return sitesync.Errorf(sitesync.CodeNotHere, "change it at that site, or move the store to the central site first",
 			"store %d is active on site %d, so its records cannot be changed at the centre", w.meta.Store, w.meta.Owner).WithField("store")
 	}

@@ -42,7 +42,7 @@ var jsonValues = map[string]struct{ value, into any }{
 		Phase: sitesync.PhaseActive, Intent: 1, Log: wire.LogID{0: 1, 15: 2}}, new(Meta)},
 	"past": {&past{Format: 1, Settled: 12, Chain: goldenChain, Owned: true}, new(past)},
 	"quarantine": {&item{Format: 1, ID: 7, Store: 3, Origin: goldenOrigin, N: 12, Chain: goldenChain, Reason: uint8(sitesync.ReasonSchema),
-		Op: sitesync.OpPut, Table: goldenKey.Table, Record: goldenKey.ID, To: "N2", Data: []byte("{\"a\":\"\x00ü"), Received: goldenAt, State: stateOpen}, new(item)},
+		Op: sitesync.OpPut, Table: goldenKey.Table, Record: goldenKey.ID, To: "N2", Data: []byte("{\"a\":\"\x00ü"), Received: goldenAt, State: sitesync.QuarantineOpen}, new(item)},
 	"badframe": {&badFrame{Format: 1, Store: 3, Received: goldenAt, Length: 5, Frame: []byte{1, 3, 0, 0xff}}, new(badFrame)},
 	"handover": {&goldenEnded, new(endedHandover)},
 }

@@ -18,7 +18,9 @@ import (
 //	s <store> p <epoch> <site> <replica>     what an origin settled in the past
 //	s <store> q <epoch> <site> <replica> <n> quarantined change
 //	s <store> h <handover>                   handover that has ended
-//	q <id>                                   place of a quarantined change
+//	q <id>                                   place of a quarantined change, or of a frame
+//	w <store> <id>                           place of a quarantined change that is proposed
+//	h <id>                                   store of a handover
 //	b <site> <time>                          frame that could not be taken
 //	a <time> <store>                         audit entry of an edit
 //	y <hash>                                 command that was carried out
@@ -36,6 +38,7 @@ const (
 var (
 	storesPrefix    = []byte{'s'}
 	quarantineIndex = []byte{'q'}
+	handoverIndex   = []byte{'h'}
 	auditPrefix     = []byte{'a'}
 	quarantineLast  = []byte{'n'}
 )
@@ -90,6 +93,18 @@ func quarantineIndexKey(id uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{'q'}, id)
 }
 
+func handoverIndexKey(id uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{'h'}, id)
+}
+
+func proposalPrefix(store sitesync.StoreID) []byte {
+	return binary.BigEndian.AppendUint64([]byte{'w'}, uint64(store))
+}
+
+func proposalKey(store sitesync.StoreID, id uint64) []byte {
+	return binary.BigEndian.AppendUint64(proposalPrefix(store), id)
+}
+
 // badFrameKey takes a time in Unix nanoseconds.
 func badFrameKey(site sitesync.SiteID, place uint64) []byte {
 	return binary.BigEndian.AppendUint64(badFramePrefix(site), place)
@@ -99,6 +114,7 @@ func badFramePrefix(site sitesync.SiteID) []byte {
 	return binary.BigEndian.AppendUint64([]byte{'b'}, uint64(site))
 }
 
+// auditKey is at or, since another entry may have that time, a little after it.
 func auditKey(at time.Time, store sitesync.StoreID) []byte {
 	key := binary.BigEndian.AppendUint64([]byte{'a'}, uint64(at.UnixNano()))
 	return binary.BigEndian.AppendUint64(key, uint64(store))

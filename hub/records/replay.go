@@ -81,18 +81,15 @@ func (r Replay) recall(tx *kv.Tx, e *Edit) (out sitesync.Record, known bool, err
 }
 
 // remember keeps what the command gave, in the transaction of its edit.
-func (r Replay) remember(tx *kv.Tx, e *Edit, out sitesync.Record) error {
+func (r Replay) remember(tx *kv.Tx, at time.Time, a answered) error {
 	if r.ID == "" {
 		return nil
 	}
 	key := replayKey(r.By, r.ID)
-	if err := sweepAnswered(tx, key, e.At); err != nil {
+	if err := sweepAnswered(tx, key, at); err != nil {
 		return err
 	}
-	a := answered{Format: MetaFormat, Args: r.Args[:], Until: sitesync.At(e.At.Add(r.Memory)), Changed: out.Changed}
-	if e.Change.Op == sitesync.OpDelete {
-		a.Data = out.Data
-	}
+	a.Format, a.Args, a.Until = MetaFormat, r.Args[:], sitesync.At(at.Add(r.Memory))
 	putJSON(tx, key, a)
 	return nil
 }

@@ -81,8 +81,8 @@ func TestReplaysAreSwept(t *testing.T) {
 	start := time.Now()
 	for i := range each * rounds {
 		r := Replay{By: "admin", ID: fmt.Sprint(i), Memory: each * time.Second}
-		e := Edit{Change: sitesync.Change{Op: sitesync.OpPut}, At: start.Add(time.Duration(i) * time.Second)}
-		if err := db.Update(func(tx *kv.Tx) error { return r.remember(tx, &e, sitesync.Record{}) }); err != nil {
+		at := start.Add(time.Duration(i) * time.Second)
+		if err := db.Update(func(tx *kv.Tx) error { return r.remember(tx, at, answered{}) }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,9 +21,9 @@ type State interface {
 	// Transition replaces the meta of version from (0: there is none) by next.
 	// A new epoch begins at n = 0, and what the old one settled is kept. Only
 	// changes of the new writer that were refused before it was let in count as
-	// settled. ended is filed as history. ErrConflict: the meta has another
+	// settled. ended are filed as history. ErrConflict: the meta has another
 	// version by now.
-	Transition(from uint64, next Meta, ended *sitesync.Handover) (Meta, error)
+	Transition(from uint64, next Meta, ended []sitesync.Handover) (Meta, error)
 
 	// Apply takes a device's batch: see Batch and Result.
 	Apply(b Batch) (Result, error)
@@ -49,10 +49,40 @@ type State interface {
 	// BadFrame keeps a frame that could not be taken: at most 1 MiB of it, the
 	// newest 16 per site.
 	BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte, at time.Time) error
-	// QuarantineCounts gives the open items per site.
-	QuarantineCounts() map[sitesync.SiteID]uint64
-	// Handover gives a handover that has ended.
-	Handover(store sitesync.StoreID, id uint64) (sitesync.Handover, bool, error)
+
+	// Undecided counts the quarantined changes of a site on which nobody has
+	// decided, of one store, or of all where store is 0. It costs a look-up.
+	Undecided(site sitesync.SiteID, store sitesync.StoreID) uint64
+	// Quarantined gives an item. Error: not_found.
+	Quarantined(id uint64) (sitesync.Quarantined, error)
+	// QuarantinedAfter calls fn for items in the order of their IDs, from the
+	// one after the given ID, until fn answers false. An item's Present is left
+	// out.
+	QuarantinedAfter(after uint64, fn func(sitesync.Quarantined) (bool, error)) error
+	// ApplyQuarantined makes an item a change of its store, where that is
+	// active at the centre, or else proposes it to the store's site. Errors:
+	// not_found, conflict (it was decided on before, or IfMatch does not hold),
+	// invalid (the change breaks a rule).
+	ApplyQuarantined(d Decision) (sitesync.Quarantined, error)
+	// Discard closes an item; the whole change goes to the audit log. Errors:
+	// not_found, conflict.
+	Discard(d Decision) (sitesync.Quarantined, error)
+	// Proposals lists what waits for the site of a store, in the order of IDs.
+	Proposals(store sitesync.StoreID) ([]Proposal, error)
+	// RefuseProposal takes the word of the store's owner that the record has
+	// moved on: the item is stale. It reports whether it was proposed to that
+	// owner.
+	RefuseProposal(item uint64, o Origin, at time.Time) (bool, error)
+	// SettleProposals decides on what waits for a store that is active at the
+	// centre by now: each is applied if the record is as it was, or else stale.
+	SettleProposals(store sitesync.StoreID, at time.Time) error
+
+	// Handover gives a handover, under way or ended.
+	Handover(id uint64) (sitesync.Handover, bool, error)
+	// Handovers calls fn for handovers, the newest first, from the one before
+	// the given ID (0: all), of one store where store is not 0, until fn answers
+	// false.
+	Handovers(store sitesync.StoreID, before uint64, fn func(sitesync.Handover) (bool, error)) error
 	// Audit reads the audit entries of record edits, newest first, from before
 	// the given time.
 	Audit(before time.Time, limit int) ([]sitesync.Audit, error)
@@ -78,6 +108,7 @@ type Meta struct {
 	Handover    *sitesync.Handover `json:"handover,omitempty"` // the one under way
 	Intent      uint64             `json:"intent"`             // the last intent taken
 	LoadedTries int                `json:"loadedTries,omitempty"`
+	Copies      []Copy             `json:"copies,omitempty"` // at sites that had the store before
 
 	Settled uint64         `json:"settled"` // n, in Epoch
 	Chain   sitesync.Chain `json:"chain"`   // at Settled
@@ -91,6 +122,14 @@ type Meta struct {
 	Records int64           `json:"records"` // live
 	Bytes   int64           `json:"bytes"`   // of their data
 	Digest  sitesync.Digest `json:"digest"`
+}
+
+// Copy is what a site still has of a store that went elsewhere. It is listed as
+// released there until its device reports the purge, and as long as changes of
+// it wait in quarantine.
+type Copy struct {
+	Site   sitesync.SiteID `json:"site"`
+	Purged bool            `json:"purged,omitempty"`
 }
 
 // Head is the cursor at the log's end.
@@ -119,6 +158,11 @@ type Batch struct {
 	Changes []sitesync.Change
 	After   uint64 // the settled n the device holds a receipt of
 	At      time.Time
+
+	// Import is set where a person brings the outbox of a device that was
+	// replaced. Nothing of it is applied, and a batch of the store's writer is
+	// refused. It is the audit entry to be kept if anything is new.
+	Import *sitesync.Audit
 }
 
 // Result is what is settled once a batch has been taken. A site to which the
@@ -144,6 +188,22 @@ type Edit struct {
 	IfMatch string // ETag the record must have; "*" any; "" no condition
 	At      time.Time
 	Audit   sitesync.Audit // Before and After are filled in
+}
+
+// Decision is a person's about a quarantined change.
+type Decision struct {
+	Item    uint64
+	IfMatch string // of ApplyQuarantined: as in Edit
+	At      time.Time
+	Audit   sitesync.Audit // Store, Before and After are filled in
+	Replay  Replay         // a repeat of the command gives the item as it is by then
+}
+
+// Proposal is a quarantined change that waits for the owner of its store.
+type Proposal struct {
+	Item   uint64
+	Change sitesync.Change // its Quarantine is Item
+	Expect string          // ETag that the record must have; "": it must not exist
 }
 
 // Filter says what a reader of the log leaves out.

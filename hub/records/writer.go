@@ -16,6 +16,7 @@ type writer struct {
 	hasher  *sitesync.Hasher
 	refused int
 	applied int
+	moves   []move // of quarantined changes, to be counted once they are durable
 }
 
 func newWriter(tx *kv.Tx, m Meta, store sitesync.StoreID, at time.Time) *writer {

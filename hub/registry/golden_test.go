@@ -161,7 +161,7 @@ func writeGolden(t *testing.T, file string) {
 	_, err = r.UpdateStore(command("store.update", "c4", "{}"), StoreEdit{Store: store.Store.ID, Code: pointer("LTK1")})
 	must(err)
 	move := command("store.move", "c5", "{}")
-	_, err = r.MoveStore(move, store.Store.ID, bench.site)
+	_, err = r.MoveStore(move, store.Store.ID, bench.site, false)
 	must(err)
 	must(r.SaveAnswer(move, json.RawMessage(`{"handover":{"id":1}}`)))
 	seen := sitesync.At(time.Now())

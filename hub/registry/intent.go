@@ -14,6 +14,8 @@ const (
 	IntentCreate     IntentKind = "create"      // make its data, active at the central site
 	IntentMove       IntentKind = "move"        // hand it over
 	IntentNewReplica IntentKind = "new_replica" // its site gets another device
+	IntentCancel     IntentKind = "cancel"      // leave it where it is; the handover ends
+	IntentForce      IntentKind = "force"       // do not wait for what its site has not sent
 	IntentDelete     IntentKind = "delete"      // drop its data
 )
 
@@ -25,7 +27,8 @@ type Intent struct {
 	Number    uint64           `json:"number"`
 	Kind      IntentKind       `json:"kind"`
 	To        sitesync.SiteID  `json:"to"`                 // of new_replica the site that was reset
-	Handover  uint64           `json:"handover,omitempty"` // of move and new_replica
+	Handover  uint64           `json:"handover,omitempty"` // of move and new_replica: the ID a new one takes; of cancel and force: which
+	Force     bool             `json:"force,omitempty"`    // of move: and do not wait
 	By        string           `json:"by"`
 	At        sitesync.Time    `json:"at"`
 	CommandID string           `json:"commandId,omitempty"`
@@ -36,8 +39,9 @@ type intentRecord struct {
 	Intent
 }
 
-// wish gives a store its next intent. The caller puts the store.
-func (e *edit) wish(s *storeRecord, kind IntentKind, to sitesync.SiteID) (Intent, error) {
+// wish gives a store its next intent, with what the given functions add. The
+// caller puts the store.
+func (e *edit) wish(s *storeRecord, kind IntentKind, to sitesync.SiteID, with ...func(*Intent)) (Intent, error) {
 	s.Intent++
 	intent := Intent{
 		Store: s.ID, Number: s.Intent, Kind: kind, To: to,
@@ -48,6 +52,9 @@ func (e *edit) wish(s *storeRecord, kind IntentKind, to sitesync.SiteID) (Intent
 		if intent.Handover, err = e.reserve(IDHandover, 1); err != nil {
 			return Intent{}, err
 		}
+	}
+	for _, add := range with {
+		add(&intent)
 	}
 	e.done.Intents = append(e.done.Intents, intent)
 	return intent, e.put(keyIntent(s.ID, intent.Number), intentRecord{Intent: intent})

@@ -31,6 +31,7 @@ const (
 	prefixUser   = "R/user/"
 	prefixAudit  = "R/audit/"
 	prefixReplay = "R/replay/"
+	prefixLease  = "R/lease/"
 )
 
 func keyCount(kind IDKind) string   { return prefixCount + string(kind) }
@@ -42,6 +43,7 @@ func keyStore(id storeID) string    { return prefixStore + digits(uint64(id)) }
 func keyCode(code string) string    { return prefixCode + code }
 func keyUser(name string) string    { return prefixUser + name }
 func keyReplay(a Actor) string      { return prefixReplay + a.Name + "/" + a.CommandID }
+func keyLease(id siteID) string     { return prefixLease + digits(uint64(id)) }
 func keyAudit(newest string) string { return prefixAudit + newest }
 
 func keyIntent(store storeID, number uint64) string {

@@ -178,7 +178,7 @@ func (m *model) recode(t *rapid.T) {
 
 func (m *model) moveStore(t *rapid.T) {
 	s, to := m.drawStore(t), m.drawSite(t)
-	res, err := m.r.MoveStore(admin, s.id, to.id)
+	res, err := m.r.MoveStore(admin, s.id, to.id, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func TestEditsThatMeet(t *testing.T) {
 				if res, err = r.CreateStore(admin, NewStore{Code: fmt.Sprintf("S%d.%d", w, i)}); err != nil {
 					break
 				}
-				if _, err = r.MoveStore(admin, res.Store.ID, site.ID); err != nil {
+				if _, err = r.MoveStore(admin, res.Store.ID, site.ID, false); err != nil {
 					break
 				}
 			}

@@ -159,7 +159,7 @@ func TestNumbersAreNeverGivenTwice(t *testing.T) {
 			seen[n] = true
 			if i%100 == 0 { // handovers numbered within an edit
 				to := []sitesync.SiteID{site.ID, sitesync.CentralSite}[i/100%2]
-				res, err := r.MoveStore(admin, store.ID, to)
+				res, err := r.MoveStore(admin, store.ID, to, false)
 				if err != nil || res.Intent == nil || seen[res.Intent.Handover] {
 					t.Fatalf("move: %+v, %v", res.Intent, err)
 				}
@@ -211,7 +211,7 @@ func TestWatchTellsWhatChanged(t *testing.T) {
 		!slices.Equal(c.Sites, []sitesync.SiteID{sitesync.CentralSite}) {
 		t.Errorf("creating a store: %+v", c)
 	}
-	if _, err := r.MoveStore(admin, store.ID, site.ID); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, site.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	if c := last(); !slices.Equal(c.Sites, []sitesync.SiteID{sitesync.CentralSite, site.ID}) {

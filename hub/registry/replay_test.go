@@ -114,7 +114,7 @@ func TestRepeatOfAMoveThatDidNothing(t *testing.T) {
 		id string
 		to sitesync.SiteID
 	}{{"a", nadi.ID}, {"b", nadi.ID}, {"c", suva.ID}, {"b", nadi.ID}} {
-		if _, err := r.MoveStore(command("store.move", c.id, c.to.String()), store.ID, c.to); err != nil {
+		if _, err := r.MoveStore(command("store.move", c.id, c.to.String()), store.ID, c.to, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,6 +28,9 @@ func (e *edit) apply(c *siteChange, d *deviceRecord, want SiteEdit) error {
 		e.effect("the device may connect by %s from its next connection on", transportText(*want.Transport))
 		c.rec.Transport = *want.Transport
 	}
+	if err := e.applyMaxOffline(c, want.MaxOffline); err != nil {
+		return err
+	}
 	return e.applyStores(c, want)
 }
 
@@ -101,6 +104,8 @@ func (e *edit) applyEnabled(c *siteChange, enabled *bool) error {
 	return nil
 }
 
+// applyStores moves stores. What becomes of them depends on where they are,
+// which whoever asks the stores' metas can say.
 func (e *edit) applyStores(c *siteChange, want SiteEdit) error {
 	for _, id := range want.AddStores {
 		s, err := e.store(id)
@@ -110,12 +115,7 @@ func (e *edit) applyStores(c *siteChange, want SiteEdit) error {
 		if s.Site == c.rec.ID {
 			continue
 		}
-		if s.Site == sitesync.CentralSite {
-			e.effect("store %s goes to %q from the central site at once", s.Code, c.rec.Name)
-		} else {
-			e.effect("store %s goes to %q once the device of site %d has sent everything", s.Code, c.rec.Name, s.Site)
-		}
-		if err := e.move(&s, c.rec.ID); err != nil {
+		if err := e.move(&s, c.rec.ID, false); err != nil {
 			return err
 		}
 	}
@@ -127,8 +127,7 @@ func (e *edit) applyStores(c *siteChange, want SiteEdit) error {
 		if s.Site != c.rec.ID || s.Site == sitesync.CentralSite {
 			return sitesync.Errorf(sitesync.CodeInvalid, "read the site again", "store %s cannot be removed from %q: it is at site %d", s.Code, c.rec.Name, s.Site).WithField("removeStores")
 		}
-		e.effect("store %s goes to the central site once the device has sent everything", s.Code)
-		if err := e.move(&s, sitesync.CentralSite); err != nil {
+		if err := e.move(&s, sitesync.CentralSite, false); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ type NewSite struct {
 	Password   string
 	Stores     []sitesync.StoreID // to be moved there
 	Transport  sitesync.Transport // "" = auto
-	MaxOffline uint64             // seconds; not available yet
+	MaxOffline uint64             // seconds; 0 = any time
 	Mirror     bool               // not available yet
 }
 
@@ -38,7 +38,7 @@ type SiteEdit struct {
 // SiteResult is what an edit of a site did.
 type SiteResult struct {
 	Site    Site
-	Effects []string // sentences for the administrator: what the edit does, or would do
+	Effects []string // sentences for the administrator: what the edit does, or would do, but for moves of stores
 	Intents []Intent // what it wished for stores
 }
 
@@ -157,9 +157,10 @@ func (w *SiteEdit) check() error {
 }
 
 func (w *SiteEdit) checkRest() error {
+	if err := checkMaxOffline(w.MaxOffline); err != nil {
+		return err
+	}
 	switch {
-	case w.MaxOffline != nil && *w.MaxOffline != 0:
-		return sitesync.Errorf(sitesync.CodeInvalid, "leave it out or set it to 0: a longest time offline is not available yet", "maxOffline cannot be set").WithField("maxOffline")
 	case w.Mirror != nil && *w.Mirror:
 		return sitesync.Errorf(sitesync.CodeInvalid, "leave it out or set it to false: mirror sites are not available yet", "mirror cannot be set").WithField("mirror")
 	case len(w.AddStores)+len(w.RemoveStores) > mostStores:

@@ -25,7 +25,7 @@ func TestCreateSiteChecksItsArguments(t *testing.T) {
 		{"a password with a line break", NewSite{Name: "Nadi", Password: "correct horse\n"}, sitesync.CodeInvalid, "password"},
 		{"a password like a credential", NewSite{Name: "Nadi", Password: credentialPrefix + "abcdefgh"}, sitesync.CodeInvalid, "password"},
 		{"an unknown transport", NewSite{Name: "Nadi", Password: password, Transport: "udp"}, sitesync.CodeInvalid, "transport"},
-		{"a longest time offline", NewSite{Name: "Nadi", Password: password, MaxOffline: 3600}, sitesync.CodeInvalid, "maxOffline"},
+		{"too long a time offline", NewSite{Name: "Nadi", Password: password, MaxOffline: longestOffline + 1}, sitesync.CodeInvalid, "maxOffline"},
 		{"a mirror", NewSite{Name: "Nadi", Password: password, Mirror: true}, sitesync.CodeInvalid, "mirror"},
 		{"a store that is not", NewSite{Name: "Nadi", Password: password, Stores: []sitesync.StoreID{9}}, sitesync.CodeNotFound, "stores"},
 		{"too many stores", NewSite{Name: "Nadi", Password: password, Stores: make([]sitesync.StoreID, mostStores+1)}, sitesync.CodeTooLarge, "stores"},
@@ -73,7 +73,7 @@ func TestConflictSaysWhoChangedWhat(t *testing.T) {
 	if _, err := r.UpdateSite(bob, SiteEdit{Site: site.ID, Revision: 1, Name: pointer("Lautoka"), Password: pointer(otherPassword)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.MoveStore(admin, store.ID, site.ID); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, site.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.UpdateSite(admin, SiteEdit{Site: site.ID, Revision: 1, Code: pointer("N")})
@@ -109,11 +109,11 @@ func TestUpdateSite(t *testing.T) {
 	site, other := newSite(t, r, "Nadi"), newSite(t, r, "Suva")
 	near, far, kept := newStore(t, r, "NEAR"), newStore(t, r, "FAR"), newStore(t, r, "KEPT")
 	for _, id := range []sitesync.StoreID{kept.ID} {
-		if _, err := r.MoveStore(admin, id, site.ID); err != nil {
+		if _, err := r.MoveStore(admin, id, site.ID, false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.MoveStore(admin, far.ID, other.ID); err != nil {
+	if _, err := r.MoveStore(admin, far.ID, other.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	want := SiteEdit{
@@ -128,7 +128,7 @@ func TestUpdateSite(t *testing.T) {
 	if after, _ := r.Site(site.ID); after.Revision != before.Revision || after.Name != "Nadi" || len(r.StoresOf(site.ID)) != 1 {
 		t.Fatalf("a dry run changed the site: %+v", after)
 	}
-	if would.Site.Name != "Lautoka" || len(would.Effects) != 8 || len(would.Intents) != 3 {
+	if would.Site.Name != "Lautoka" || len(would.Effects) != 5 || len(would.Intents) != 3 {
 		t.Errorf("the dry run tells %+v", would)
 	}
 
@@ -181,7 +181,8 @@ func TestUpdateSiteRefusals(t *testing.T) {
 		{"a bad code", SiteEdit{Code: pointer("\x00")}, sitesync.CodeInvalid},
 		{"an empty password", SiteEdit{Password: pointer("")}, sitesync.CodeInvalid},
 		{"a mirror", SiteEdit{Mirror: pointer(true)}, sitesync.CodeInvalid},
-		{"a longest time offline", SiteEdit{MaxOffline: pointer(uint64(1))}, sitesync.CodeInvalid},
+		{"too long a time offline", SiteEdit{MaxOffline: pointer(uint64(longestOffline + 1))}, sitesync.CodeInvalid},
+		{"a longest time offline of the central site", SiteEdit{Site: 1, MaxOffline: pointer(uint64(60))}, sitesync.CodeActiveHere},
 		{"no such site", SiteEdit{Site: 77}, sitesync.CodeNotFound},
 		{"the central site's password", SiteEdit{Site: 1, Password: pointer(otherPassword)}, sitesync.CodeInvalid},
 		{"the central site disabled", SiteEdit{Site: 1, Enabled: pointer(false)}, sitesync.CodeActiveHere},
@@ -207,7 +208,7 @@ func TestDeleteAndReset(t *testing.T) {
 	b := &bench{t: t, r: r, site: newSite(t, r, "Nadi").ID}
 	b.join("Nadi", password, 1)
 	store := newStore(t, r, "N1")
-	if _, err := r.MoveStore(admin, store.ID, b.site); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, b.site, false); err != nil {
 		t.Fatal(err)
 	}
 	remove := func(d SiteRemoval) error { _, err := r.DeleteSite(admin, d); return err }
@@ -217,7 +218,7 @@ func TestDeleteAndReset(t *testing.T) {
 	if !strings.Contains(err.Error(), "N1") {
 		t.Errorf("%q does not name the store", err)
 	}
-	if _, err := r.MoveStore(admin, store.ID, sitesync.CentralSite); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, sitesync.CentralSite, false); err != nil {
 		t.Fatal(err)
 	}
 	err = remove(SiteRemoval{Site: b.site, Stores: []sitesync.StoreID{store.ID}}) // still draining

@@ -15,7 +15,7 @@ func TestIntentsOfAStore(t *testing.T) {
 	nadi, suva := newSite(t, r, "Nadi"), newSite(t, r, "Suva")
 	store, other := newStore(t, r, "N1"), newStore(t, r, "N2")
 	for _, to := range []sitesync.SiteID{nadi.ID, suva.ID, sitesync.CentralSite} {
-		if _, err := r.MoveStore(command("store.move", "m"+to.String(), ""), store.ID, to); err != nil {
+		if _, err := r.MoveStore(command("store.move", "m"+to.String(), ""), store.ID, to, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestIntentsOfAStore(t *testing.T) {
 	if err != nil || len(audit) != 1 || audit[0].By != "hub" || !json.Valid(audit[0].After) {
 		t.Errorf("%+v, %v", audit, err)
 	}
-	res, err := r.MoveStore(admin, store.ID, nadi.ID)
+	res, err := r.MoveStore(admin, store.ID, nadi.ID, false)
 	if err != nil || res.Intent.Number != 5 {
 		t.Errorf("numbers begin again: %+v, %v", res.Intent, err)
 	}
@@ -67,11 +67,11 @@ func TestMoveAndRepair(t *testing.T) {
 	r := openTest(t)
 	nadi := newSite(t, r, "Nadi")
 	store := newStore(t, r, "N1")
-	_, err := r.MoveStore(admin, store.ID, 99)
+	_, err := r.MoveStore(admin, store.ID, 99, false)
 	expectCode(t, err, sitesync.CodeNotFound)
-	_, err = r.MoveStore(admin, 99, nadi.ID)
+	_, err = r.MoveStore(admin, 99, nadi.ID, false)
 	expectCode(t, err, sitesync.CodeNotFound)
-	if _, err := r.MoveStore(admin, store.ID, nadi.ID); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, nadi.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	revision := func() uint64 { s, _ := r.Site(nadi.ID); return s.Revision }
@@ -110,12 +110,12 @@ func TestUpdateAndDeleteStore(t *testing.T) {
 		_, err := r.UpdateStore(admin, bad)
 		expectCode(t, err, sitesync.CodeInvalid)
 	}
-	if _, err := r.MoveStore(admin, store.ID, nadi.ID); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, nadi.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	_, err = r.DeleteStore(admin, store.ID)
 	expectCode(t, err, sitesync.CodeInUse)
-	if _, err := r.MoveStore(admin, store.ID, sitesync.CentralSite); err != nil {
+	if _, err := r.MoveStore(admin, store.ID, sitesync.CentralSite, false); err != nil {
 		t.Fatal(err)
 	}
 	gone, err := r.DeleteStore(command("store.delete", "d1", ""), store.ID)

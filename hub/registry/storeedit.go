@@ -97,19 +97,55 @@ func (r *Registry) UpdateStore(a Actor, want StoreEdit) (StoreResult, error) {
 }
 
 // MoveStore wants a store at another site, with an intent to hand it over. A
-// store that is wanted there already is left as it is. Errors: CodeNotFound,
-// CodeIDReused.
-func (r *Registry) MoveStore(a Actor, store sitesync.StoreID, to sitesync.SiteID) (StoreResult, error) {
+// store that is wanted there already is left as it is, unless it is to be
+// forced there. Errors: CodeNotFound, CodeIDReused.
+func (r *Registry) MoveStore(a Actor, store sitesync.StoreID, to sitesync.SiteID, force bool) (StoreResult, error) {
 	done, err := r.perform(a, nil, false, func(e *edit) error {
 		s, err := e.store(store)
 		if err != nil {
 			return err
 		}
 		e.done.Store = store
-		if s.Site == to {
+		if s.Site == to && !force {
 			return nil
 		}
-		return e.move(&s, to)
+		return e.move(&s, to, force)
+	})
+	return r.storeResult(done, err)
+}
+
+// CancelHandover wants a store to stay at the site that it was to leave.
+// Whether it is too late for that, the intent's outcome says. Errors:
+// CodeNotFound, CodeIDReused.
+func (r *Registry) CancelHandover(a Actor, h sitesync.Handover) (StoreResult, error) {
+	return r.endDraining(a, h, IntentCancel, h.From)
+}
+
+// ForceHandover wants nobody to wait for what a store's site has not sent.
+// Whether there is still anything to wait for, the intent's outcome says.
+// Errors: CodeNotFound, CodeIDReused.
+func (r *Registry) ForceHandover(a Actor, h sitesync.Handover) (StoreResult, error) {
+	return r.endDraining(a, h, IntentForce, h.To)
+}
+
+func (r *Registry) endDraining(a Actor, h sitesync.Handover, kind IntentKind, site sitesync.SiteID) (StoreResult, error) {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
+		s, err := e.store(h.Store)
+		if err != nil {
+			return err
+		}
+		e.done.Store = s.ID
+		from := s.Site
+		if from != site {
+			if err := e.relocate(&s, site); err != nil {
+				return err
+			}
+		}
+		if _, err := e.wish(&s, kind, site, func(in *Intent) { in.Handover = h.ID }); err != nil {
+			return err
+		}
+		e.audit(a, sitesync.Audit{Store: &h.Store, Before: details{"site": from, "handover": h.ID}.json(), After: details{"site": site}.json()})
+		return e.put(keyStore(s.ID), s)
 	})
 	return r.storeResult(done, err)
 }
@@ -158,21 +194,23 @@ func (r *Registry) SetDesired(a Actor, store sitesync.StoreID, site sitesync.Sit
 }
 
 // move wants a store elsewhere, with intent and audit entry.
-func (e *edit) move(s *storeRecord, to sitesync.SiteID) error {
+func (e *edit) move(s *storeRecord, to sitesync.SiteID, force bool) error {
 	from := s.Site
-	if err := e.relocate(s, to); err != nil {
-		return err
+	if from != to {
+		if err := e.relocate(s, to); err != nil {
+			return err
+		}
 	}
-	intent, err := e.wish(s, IntentMove, to)
+	intent, err := e.wish(s, IntentMove, to, func(in *Intent) { in.Force = force })
 	if err != nil {
 		return err
 	}
 	id := s.ID
-	e.audit(e.actor, sitesync.Audit{
-		Store:  &id,
-		Before: details{"site": from}.json(),
-		After:  details{"site": to, "handover": intent.Handover}.json(),
-	})
+	after := details{"site": to, "handover": intent.Handover}
+	if force {
+		after["force"] = true
+	}
+	e.audit(e.actor, sitesync.Audit{Store: &id, Before: details{"site": from}.json(), After: after.json()})
 	return e.put(keyStore(s.ID), *s)
 }
 

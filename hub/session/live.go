@@ -25,14 +25,15 @@ type Live struct {
 
 // Table keeps the Live of every site.
 type Table struct {
-	mu    sync.Mutex
-	sites map[sitesync.SiteID]*Live
-	dirty map[sitesync.SiteID]bool
+	mu      sync.Mutex
+	sites   map[sitesync.SiteID]*Live
+	dirty   map[sitesync.SiteID]bool
+	loading map[sitesync.StoreID]*progress
 }
 
 // NewTable makes an empty table.
 func NewTable() *Table {
-	return &Table{sites: map[sitesync.SiteID]*Live{}, dirty: map[sitesync.SiteID]bool{}}
+	return &Table{sites: map[sitesync.SiteID]*Live{}, dirty: map[sitesync.SiteID]bool{}, loading: map[sitesync.StoreID]*progress{}}
 }
 
 // Get gives a copy of a site's Live.

@@ -33,6 +33,7 @@ type Session struct {
 
 	mu       sync.Mutex
 	held     map[sitesync.StoreID]sitesync.ProblemCode
+	asked    map[string]bool // commands by ID
 	assigned uint64
 	telling  sync.Mutex
 }
@@ -57,7 +58,7 @@ type PullStream struct {
 func New(site sitesync.SiteID, number uint64, clientID string, d registry.Decision) *Session {
 	return &Session{Site: site, Number: number, ClientID: clientID, Decision: d,
 		Streams: map[sitesync.StoreID]*Stream{}, BadFrames: map[sitesync.StoreID]bool{},
-		held: map[sitesync.StoreID]sitesync.ProblemCode{}}
+		held: map[sitesync.StoreID]sitesync.ProblemCode{}, asked: map[string]bool{}}
 }
 
 // Hold stops the sync of a store for this session; the next hello looks again.
@@ -75,6 +76,23 @@ func (s *Session) Held(store sitesync.StoreID) sitesync.ProblemCode {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.held[store]
+}
+
+// Ask reports whether a command is to be sent: once in a session, unless it is
+// taken back by Unask.
+func (s *Session) Ask(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.asked[id]
+	s.asked[id] = true
+	return !was
+}
+
+// Unask lets a command be sent again in this session.
+func (s *Session) Unask(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.asked, id)
 }
 
 // NextAssignment gives the version of the next assignment sent.

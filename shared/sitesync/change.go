@@ -51,6 +51,10 @@ type Change struct {
 	ID    string
 	Data  []byte // JSON, kept byte for byte; nil for a delete
 	To    string // store code a transfer is addressed to; mostly ""
+
+	// Quarantine is the ID of the quarantined change that this one takes over
+	// after the hub proposed it; 0 for all others. It is no part of the chain.
+	Quarantine uint64
 }
 
 // Size is what a change counts for in the limits of batches, in bytes.

@@ -211,7 +211,21 @@ type Handover struct {
 	Total   Volume        `json:"total"`
 	ETA     *Time         `json:"eta"`
 	By      string        `json:"by"`
+
+	Drained *Time  `json:"drained,omitempty"` // when the former site's last change was in
+	Forced  string `json:"forced,omitempty"`  // who did not wait for that: an administrator, or ForcedByLease
+	Waiting uint64 `json:"waiting,omitempty"` // draining: changes that the former site last said it had not sent
+	Rate    int64  `json:"rate,omitempty"`    // loading: bytes of records a second
+
+	// For people: the store's code and the sites' names, as they are now.
+	Code     string `json:"code,omitempty"`
+	FromName string `json:"fromName,omitempty"`
+	ToName   string `json:"toName,omitempty"`
 }
+
+// ForcedByLease stands in Handover.Forced where the former site's lease was
+// over. It is no user's name.
+const ForcedByLease = "lease:expired"
 
 // Volume is an amount of data.
 type Volume struct {
@@ -252,6 +266,33 @@ func (r Reason) Known() bool { _, ok := reasonNames[r]; return ok }
 // MarshalText writes the reason's name.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
+// UnmarshalText reads a reason's name.
+func (r *Reason) UnmarshalText(text []byte) error {
+	for reason, name := range reasonNames {
+		if name == string(text) {
+			*r = reason
+			return nil
+		}
+	}
+	return Errorf(CodeInvalid, "use the name of a reason", "%q is not a reason", clip(string(text)))
+}
+
+// QuarantineState says what became of a quarantined change.
+type QuarantineState string
+
+const (
+	QuarantineOpen      QuarantineState = "open"
+	QuarantineProposed  QuarantineState = "proposed"  // waits for the store's site to make it a change of its own
+	QuarantineApplied   QuarantineState = "applied"   // became a change of the store
+	QuarantineStale     QuarantineState = "stale"     // proposed, but the record had moved on: to be decided anew
+	QuarantineDiscarded QuarantineState = "discarded" // kept whole in the audit log
+)
+
+// Decided reports whether nobody has to look at the change any more.
+func (s QuarantineState) Decided() bool {
+	return s == QuarantineApplied || s == QuarantineDiscarded
+}
+
 // Quarantined is the shape Q.
 type Quarantined struct {
 	ID       uint64          `json:"id"`
@@ -266,7 +307,16 @@ type Quarantined struct {
 	N        uint64          `json:"n"`
 	Received Time            `json:"received"`
 	Present  json.RawMessage `json:"present"`
-	State    string          `json:"state"`
+	State    QuarantineState `json:"state"`
+
+	Raw     []byte `json:"raw,omitempty"`     // the bytes that came, where they are no JSON object
+	To      string `json:"to,omitempty"`      // of a transfer: the code it was addressed to
+	Decided *Time  `json:"decided,omitempty"` // when it was proposed, applied or discarded, last
+	By      string `json:"by,omitempty"`      // who decided so
+
+	// For people: the store's code and the site's name, as they are now.
+	Code     string `json:"code,omitempty"`
+	SiteName string `json:"siteName,omitempty"`
 }
 
 // Record is the shape R.
@@ -317,11 +367,15 @@ const (
 	EventTwoDevices      EventKind = "site.two_devices"
 	EventDiverged        EventKind = "site.diverged"
 	EventBadFrame        EventKind = "site.bad_frame"
+	EventLeaseExpiring   EventKind = "site.lease_expiring"
+	EventHandoverDrain   EventKind = "handover.draining"
 	EventHandoverLoading EventKind = "handover.loading"
 	EventHandoverDone    EventKind = "handover.done"
+	EventHandoverForced  EventKind = "handover.forced"
 	EventHandoverEnded   EventKind = "handover.cancelled"
 	EventHandoverTrouble EventKind = "handover.trouble"
 	EventQuarantineAdded EventKind = "quarantine.added"
+	EventQuarantineStale EventKind = "quarantine.stale"
 	EventHubRestored     EventKind = "hub.restored"
 	EventHubDisk         EventKind = "hub.disk"
 	EventHubOverload     EventKind = "hub.overload"

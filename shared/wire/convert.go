@@ -82,7 +82,7 @@ func (r *reader) changes(in []*wirepb.Change) []sitesync.Change {
 	for i, c := range in {
 		out[i] = sitesync.Change{
 			Op:    sitesync.Op(r.enum(int32(c.Op), wirepb.Op_name, "operation")),
-			Table: c.Table, ID: c.Id, Data: c.Data, To: c.To,
+			Table: c.Table, ID: c.Id, Data: c.Data, To: c.To, Quarantine: c.Quarantine,
 		}
 	}
 	return out
@@ -106,7 +106,7 @@ func changesToWire(in []sitesync.Change) []*wirepb.Change {
 	for i := range in {
 		c := &in[i]
 		all[i].Op, all[i].Table, all[i].Id = wirepb.Op(c.Op), c.Table, c.ID
-		all[i].Data, all[i].To = c.Data, c.To
+		all[i].Data, all[i].To, all[i].Quarantine = c.Data, c.To, c.Quarantine
 		out[i] = &all[i]
 	}
 	return out
@@ -135,12 +135,18 @@ func set(b [16]byte) []byte {
 }
 
 func reportToWire(r Report) *wirepb.Report {
-	return &wirepb.Report{Backlog: r.Backlog, ClockMs: millis(r.Clock), DiskFree: r.DiskFree, Problem: r.Problem}
+	return &wirepb.Report{Backlog: r.Backlog, ClockMs: millis(r.Clock), DiskFree: r.DiskFree, Problem: r.Problem,
+		LeaseSeconds: seconds(r.Lease), Assignment: r.Assignment}
 }
 
 func reportFromWire(r *wirepb.Report) Report {
-	return Report{Backlog: r.GetBacklog(), Clock: fromMillis(r.GetClockMs()), DiskFree: r.GetDiskFree(), Problem: bounded(r.GetProblem(), 40)}
+	return Report{Backlog: r.GetBacklog(), Clock: fromMillis(r.GetClockMs()), DiskFree: r.GetDiskFree(), Problem: bounded(r.GetProblem(), 40),
+		Lease: fromSeconds(r.GetLeaseSeconds()), Assignment: r.GetAssignment()}
 }
+
+func seconds(d time.Duration) uint64 { return uint64(max(d, 0) / time.Second) }
+
+func fromSeconds(s uint64) time.Duration { return time.Duration(min(s, 1<<31)) * time.Second }
 
 func keyToWire(k Key) *wirepb.Key {
 	if k.IsZero() {
@@ -250,7 +256,7 @@ func (m *Changes) fromWire(body []byte) error {
 
 func (m *ResyncRequest) toWire() proto.Message {
 	return &wirepb.ResyncRequest{Epoch: uint64(m.Epoch), Stream: m.Stream, Credit: m.Credit,
-		After: keyToWire(m.After), Head: m.Head.Bytes()}
+		After: keyToWire(m.After), Head: m.Head.Bytes(), Records: m.Records}
 }
 
 func (m *ResyncRequest) fromWire(body []byte) error {
@@ -260,7 +266,7 @@ func (m *ResyncRequest) fromWire(body []byte) error {
 	}
 	var r reader
 	*m = ResyncRequest{Epoch: sitesync.Epoch(p.Epoch), Stream: p.Stream, Credit: p.Credit,
-		After: keyFromWire(p.After), Head: r.cursor(p.Head)}
+		After: keyFromWire(p.After), Head: r.cursor(p.Head), Records: p.Records}
 	return r.err
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"sitesync/shared/sitesync"
 )
 
 // FuzzDecode: whatever comes, it is read or refused; what is read can be
@@ -78,6 +80,32 @@ func FuzzParseCursor(f *testing.F) {
 		}
 		if len(c.Bytes()) > len(b) {
 			t.Fatalf("%x is written as %x", b, c.Bytes())
+		}
+	})
+}
+
+// FuzzCommand: a command or result that can be read is written and read again
+// as the same.
+func FuzzCommand(f *testing.F) {
+	f.Add((&Command{Session: 12, ID: "q7", Command: CommandProposal, Args: jsonBytes(&Proposal{Quarantine: 7, Store: 3, Epoch: sampleEpoch,
+		Op: "put", Table: "stock_line", Record: "a/1", Data: []byte(`{"a": 1}`), IfMatch: "00"})}).Bytes())
+	f.Add((&CommandResult{Session: 12, ID: "q7", OK: true, Result: jsonBytes(&ProposalResult{State: ProposalMade, N: 4})}).Bytes())
+	f.Add((&CommandResult{Session: 12, ID: "q7", Error: sitesync.Errorf(sitesync.CodeStoreMoving, "wait", "it moves")}).Bytes())
+	f.Add([]byte(`{"id":"a","ok":true,"error":{}}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if c, err := DecodeCommand(payload); err == nil {
+			again, err := DecodeCommand(c.Bytes())
+			if err != nil || !bytes.Equal(again.Bytes(), c.Bytes()) {
+				t.Fatalf("%+v becomes %+v, %v", c, again, err)
+			}
+		} else if !errors.Is(err, ErrFrame) {
+			t.Fatalf("%v is no ErrFrame", err)
+		}
+		if r, err := DecodeCommandResult(payload); err == nil {
+			again, err := DecodeCommandResult(r.Bytes())
+			if err != nil || !bytes.Equal(again.Bytes(), r.Bytes()) {
+				t.Fatalf("%+v becomes %+v, %v", r, again, err)
+			}
 		}
 	})
 }

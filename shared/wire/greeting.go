@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -130,7 +129,7 @@ func (m *Welcome) fromWire(body []byte) error {
 
 func (m *Assignment) toWire() proto.Message {
 	out := &wirepb.Assignment{Version: m.Version, Page: m.Page, Pages: m.Pages,
-		LeaseSeconds: uint64(m.Lease / time.Second), Addresses: m.Addresses}
+		LeaseSeconds: seconds(m.Lease), Addresses: m.Addresses}
 	for _, pin := range m.CAPins {
 		out.CaPins = append(out.CaPins, pin[:])
 	}
@@ -143,7 +142,8 @@ func (m *Assignment) toWire() proto.Message {
 func (s *AssignedStore) toWire() *wirepb.AssignedStore {
 	return &wirepb.AssignedStore{Store: uint64(s.Store), Code: s.Code, Name: s.Name, Tags: s.Tags,
 		Epoch: uint64(s.Epoch), Phase: wirepb.Phase(s.Phase), Handover: s.Handover, Replica: set(s.Replica),
-		Settled: s.Settled, Chain: set(s.Chain), Head: s.Head.Bytes(), To: s.To, Records: s.Records, Bytes: s.Bytes}
+		Settled: s.Settled, Chain: set(s.Chain), Head: s.Head.Bytes(), To: s.To, Records: s.Records, Bytes: s.Bytes,
+		OwnerActive: s.OwnerActive, Quarantined: s.Quarantined}
 }
 
 func (m *Assignment) fromWire(body []byte) error {
@@ -158,7 +158,7 @@ func (m *Assignment) fromWire(body []byte) error {
 
 func (r *reader) assignment(m *Assignment, p *wirepb.Assignment) {
 	*m = Assignment{Version: p.Version, Page: p.Page, Pages: p.Pages,
-		Lease: time.Duration(min(p.LeaseSeconds, 1<<31)) * time.Second, Addresses: p.Addresses}
+		Lease: fromSeconds(p.LeaseSeconds), Addresses: p.Addresses}
 	r.pages(p.Page, p.Pages)
 	for _, pin := range p.CaPins {
 		m.CAPins = append(m.CAPins, r.pin(pin))
@@ -174,6 +174,7 @@ func (r *reader) assignment(m *Assignment, p *wirepb.Assignment) {
 		m.Stores = append(m.Stores, AssignedStore{Store: sitesync.StoreID(s.Store), Code: s.Code, Name: s.Name, Tags: s.Tags,
 			Epoch: sitesync.Epoch(s.Epoch), Phase: sitesync.Phase(r.enum(int32(s.Phase), wirepb.Phase_name, "phase")),
 			Handover: s.Handover, Replica: r.fixed(s.Replica, "replica"), Settled: s.Settled, Chain: r.fixed(s.Chain, "chain"),
-			Head: r.cursor(s.Head), To: s.To, Records: s.Records, Bytes: s.Bytes})
+			Head: r.cursor(s.Head), To: s.To, Records: s.Records, Bytes: s.Bytes,
+			OwnerActive: s.OwnerActive, Quarantined: s.Quarantined})
 	}
 }

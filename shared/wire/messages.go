@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,9 @@ type Report struct {
 	Clock    time.Time // to the millisecond
 	DiskFree uint64    // bytes
 	Problem  string    // sitesync.ProblemCode of what it has to complain of, or ""
+
+	Lease      time.Duration // in force, durable at the device; 0: none
+	Assignment uint64        // version of the last one taken over in this session; 0: none yet
 }
 
 // Hello opens a session. It goes in pages (SplitHello), each under PageBytes.
@@ -29,6 +33,11 @@ type Hello struct {
 	GenerationProof []byte
 	Report          Report
 	Stores          []StoreState
+}
+
+// Holds reports whether the device has anything of a store.
+func (m *Hello) Holds(store sitesync.StoreID) bool {
+	return slices.ContainsFunc(m.Stores, func(s StoreState) bool { return s.Store == store })
 }
 
 // StoreState is a store as the agent holds it.
@@ -122,9 +131,12 @@ type AssignedStore struct {
 	Settled  uint64
 	Chain    sitesync.Chain
 	Head     Cursor
-	To       string
+	To       string // draining, released: name of the site that gets it
 	Records  uint64
 	Bytes    uint64
+
+	OwnerActive bool   // released: the new owner has everything, this copy may go
+	Quarantined uint64 // changes of this site in quarantine on which nobody has decided
 }
 
 // Push carries changes First, First+1, … of one store and epoch.
@@ -219,6 +231,8 @@ type ResyncRequest struct {
 	Credit uint64
 	After  Key
 	Head   Cursor // the manifest's, when the resync goes on; zero asks for a manifest
+
+	Records uint64 // arrived so far; shown to people
 }
 
 // Manifest begins a resync.
@@ -249,8 +263,9 @@ type Chunk struct {
 type Step uint8
 
 const (
-	Drained Step = 1
+	Drained Step = 1 // N is the last change; it may be on its way still
 	Loaded  Step = 2
+	Purged  Step = 3 // nothing of the released store is left at the device
 )
 
 // Handover reports a step.

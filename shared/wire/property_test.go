@@ -58,7 +58,8 @@ func drawEpoch(t *rapid.T) sitesync.Epoch { return sitesync.Epoch(drawNumber(t, 
 
 func drawChange(t *rapid.T) sitesync.Change {
 	return sitesync.Change{Op: sitesync.Op(rapid.IntRange(1, 2).Draw(t, "op")), Table: drawText(t, "table", 80), ID: drawText(t, "id", 300),
-		Data: drawBytes(t, "data"), To: drawText(t, "to", 40)}
+		Data: drawBytes(t, "data"), To: drawText(t, "to", 40),
+		Quarantine: drawNumber(t, "quarantine")}
 }
 
 // drawStored makes a change that a hub may deliver.
@@ -68,7 +69,8 @@ func drawStored(t *rapid.T) sitesync.Change {
 }
 
 func drawReport(t *rapid.T) Report {
-	return Report{Backlog: drawNumber(t, "backlog"), Clock: drawTime(t), DiskFree: drawNumber(t, "free"), Problem: drawText(t, "problem", 40)}
+	return Report{Backlog: drawNumber(t, "backlog"), Clock: drawTime(t), DiskFree: drawNumber(t, "free"), Problem: drawText(t, "problem", 40),
+		Lease: time.Duration(rapid.Uint32Range(0, 1<<31).Draw(t, "lease")) * time.Second, Assignment: drawNumber(t, "assignment")}
 }
 
 func drawStoreCursor(t *rapid.T) StoreCursor {
@@ -89,7 +91,8 @@ func drawAssignment(t *rapid.T) Assignment {
 				Tags:  drawList(t, "tags", func(t *rapid.T) string { return drawText(t, "tag", 20) }),
 				Epoch: drawEpoch(t) | 1, Phase: sitesync.Phase(rapid.IntRange(1, 4).Draw(t, "phase")), Handover: drawNumber(t, "handover"),
 				Replica: bytes16(t, "replica"), Settled: drawNumber(t, "settled"), Chain: bytes16(t, "chain"), Head: drawCursor(t, "head"),
-				To: drawText(t, "to", 40), Records: drawNumber(t, "records"), Bytes: drawNumber(t, "bytes")}
+				To: drawText(t, "to", 40), Records: drawNumber(t, "records"), Bytes: drawNumber(t, "bytes"),
+				OwnerActive: rapid.Bool().Draw(t, "active"), Quarantined: drawNumber(t, "quarantined")}
 		})}
 }
 

@@ -205,7 +205,7 @@ func TestEnums(t *testing.T) {
 			int32(sitesync.PhaseLoading): "loading", int32(sitesync.PhaseReleased): "released"}},
 		{wirepb.Outcome_name, "OUTCOME_", map[int32]string{int32(Settled): "settled", int32(Gap): "gap", int32(Diverged): "diverged",
 			int32(BadFrame): "bad_frame", int32(Overload): "overload", int32(Held): "held"}},
-		{wirepb.Handover_Step_name, "STEP_", map[int32]string{int32(Drained): "drained", int32(Loaded): "loaded"}},
+		{wirepb.Handover_Step_name, "STEP_", map[int32]string{int32(Drained): "drained", int32(Loaded): "loaded", int32(Purged): "purged"}},
 		{wirepb.Refused_name, "REFUSED_", refusedNames()},
 		{wirepb.Reason_name, "REASON_", reasonNames(wirepb.Reason_name)},
 	} {

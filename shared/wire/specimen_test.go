@@ -68,6 +68,15 @@ func specimens() []specimen {
 			Records: sampleRecords, Last: true, Spent: 100, Gone: true}},
 		{"handover", 12, 3, &Handover{Step: Loaded, Handover: 9, Epoch: sampleEpoch, Replica: sampleReplica, N: 17,
 			Digest: sampleDigest, Cursor: sampleCursor}},
+		// What was added while version 1 was out; the frames above are as they were.
+		{"handover-purged", 12, 3, &Handover{Step: Purged, Handover: 9, Epoch: sampleEpoch, Replica: sampleReplica}},
+		{"push-proposal", 12, 3, &Push{Epoch: sampleEpoch, First: 13, Chain: sampleChain, Confirmed: 12,
+			Changes: []sitesync.Change{{Op: sitesync.OpDelete, Table: "stock_line", ID: "a/2", Quarantine: 77}}}},
+		{"pull-lease", 12, 0, &Pull{Stream: 5, Credit: 65_536, Cursors: []StoreCursor{}, Report: Report{Lease: 36 * time.Hour, Assignment: 3}}},
+		{"assignment-released", 12, 0, &Assignment{Version: 4, Pages: 1, Stores: []AssignedStore{{Store: 3, Code: "NAD1", Name: "Store",
+			Epoch: sampleEpoch, Phase: sitesync.PhaseReleased, To: "Suva", OwnerActive: true, Quarantined: 500}}}},
+		{"resync-request-progress", 12, 3, &ResyncRequest{Epoch: sampleEpoch, Stream: 6, Credit: 65_536, After: Key{"stock_line", "a/1"},
+			Head: sampleCursor, Records: 700}},
 		{"hint", 12, 0, &Hint{Heads: []StoreCursor{{Store: 3, Epoch: sampleEpoch, Cursor: sampleCursor}}}},
 	}
 }

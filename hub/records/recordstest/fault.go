@@ -122,13 +122,15 @@ func faultCounts(f *fixture) {
 		}
 	}
 	for range 2 {
-		if n := f.QuarantineCounts(); len(n) != 2 || n[nadi] != 3 || n[suva] != 2 {
-			f.Errorf("open items: %v", n)
+		for _, c := range []struct {
+			site  sitesync.SiteID
+			store sitesync.StoreID
+			want  uint64
+		}{{nadi, 0, 3}, {nadi, store, 3}, {nadi, store + 1, 0}, {suva, 0, 2}, {suva, store + 1, 2}, {9, 0, 0}} {
+			if n := f.Undecided(c.site, c.store); n != c.want {
+				f.Errorf("%d undecided of site %d in store %d, want %d", n, c.site, c.store, c.want)
+			}
 		}
 		f.restart()
-	}
-	f.QuarantineCounts()[nadi] = 0
-	if n := f.QuarantineCounts(); n[nadi] != 3 {
-		f.Error("a caller can change the counts")
 	}
 }

@@ -27,7 +27,7 @@ func (f *fixture) refused(b records.Batch, reason sitesync.Reason) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	counts := f.QuarantineCounts()[b.Origin.Site]
+	counts := f.Undecided(b.Origin.Site, 0)
 	b.After = b.First - 1
 	res := f.apply(b, wire.Settled, b.First+uint64(len(b.Changes))-1, 0, len(b.Changes))
 	f.reasons(res, b.First, reason, len(b.Changes))
@@ -38,7 +38,7 @@ func (f *fixture) refused(b records.Batch, reason sitesync.Reason) {
 		f.Fatal(err)
 	}
 	f.reasons(again, b.First, reason, len(b.Changes))
-	if now := f.QuarantineCounts()[b.Origin.Site]; now != counts+uint64(len(b.Changes)) {
+	if now := f.Undecided(b.Origin.Site, 0); now != counts+uint64(len(b.Changes)) {
 		f.Errorf("%d open items of site %d, there were %d", now, b.Origin.Site, counts)
 	}
 	after, still, err := f.Meta(b.Store)
@@ -153,7 +153,7 @@ func fenceTooEarly(f *fixture) {
 	f.transition(store, func(m *records.Meta) { m.Phase = sitesync.PhaseActive })
 	f.apply(d.Batch(1, 2), wire.Settled, 2, 0, 0)
 	f.push(d, 3, 3)
-	if n := f.QuarantineCounts()[nadi]; n != 2 {
+	if n := f.Undecided(nadi, 0); n != 2 {
 		f.Errorf("%d open items", n)
 	}
 }

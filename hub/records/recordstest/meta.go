@@ -37,7 +37,7 @@ func transitionSets(f *fixture) {
 		next := m
 		next.Owner = suva
 		f.nothing(store, func() {
-			if _, err := f.Transition(version, next, &sitesync.Handover{ID: 1}); !errors.Is(err, records.ErrConflict) {
+			if _, err := f.Transition(version, next, []sitesync.Handover{{ID: 1}}); !errors.Is(err, records.ErrConflict) {
 				f.Errorf("from version %d: %v", version, err)
 			}
 		})
@@ -45,7 +45,7 @@ func transitionSets(f *fixture) {
 	if _, err := f.Transition(1, records.Meta{Store: 1234}, nil); !errors.Is(err, records.ErrConflict) {
 		f.Errorf("of a store that is not there: %v", err)
 	}
-	if _, ok, err := f.Handover(store, 1); ok || err != nil {
+	if _, ok, err := f.Handover(1); ok || err != nil {
 		f.Errorf("a transition that failed was filed: %v, %v", ok, err)
 	}
 	next := m
@@ -129,19 +129,16 @@ func transitionHistory(f *fixture) {
 	ended := sitesync.At(time.Date(2025, 3, 4, 5, 6, 7, 8e6, time.UTC))
 	h := sitesync.Handover{ID: 4, Store: store, From: 1, To: nadi, State: sitesync.HandoverCancelled, Epoch: m.Epoch, Started: ended, Ended: &ended,
 		Sent: sitesync.Volume{Records: 1, Bytes: 2}, Total: sitesync.Volume{Records: 3, Bytes: 4}, By: "anna"}
-	if _, err := f.Transition(m.Version, m, &h); err != nil {
+	if _, err := f.Transition(m.Version, m, []sitesync.Handover{h}); err != nil {
 		f.Fatal(err)
 	}
 	f.restart()
-	got, ok, err := f.Handover(store, 4)
+	got, ok, err := f.Handover(4)
 	if err != nil || !ok || !reflect.DeepEqual(got, h) {
 		f.Errorf("filed %+v, %v, %v; want %+v", got, ok, err, h)
 	}
-	if _, ok, err := f.Handover(store, 5); ok || err != nil {
+	if _, ok, err := f.Handover(5); ok || err != nil {
 		f.Errorf("another: %v, %v", ok, err)
-	}
-	if _, ok, err := f.Handover(store+1, 4); ok || err != nil {
-		f.Errorf("of another store: %v, %v", ok, err)
 	}
 }
 

@@ -427,8 +427,9 @@ type Handover_Step int32
 
 const (
 	Handover_STEP_UNSPECIFIED Handover_Step = 0
-	Handover_STEP_DRAINED     Handover_Step = 1
+	Handover_STEP_DRAINED     Handover_Step = 1 // n is the last change; it may be on its way still
 	Handover_STEP_LOADED      Handover_Step = 2
+	Handover_STEP_PURGED      Handover_Step = 3 // nothing of the released store is left at the device
 )
 
 // Enum value maps for Handover_Step.
@@ -437,11 +438,13 @@ var (
 		0: "STEP_UNSPECIFIED",
 		1: "STEP_DRAINED",
 		2: "STEP_LOADED",
+		3: "STEP_PURGED",
 	}
 	Handover_Step_value = map[string]int32{
 		"STEP_UNSPECIFIED": 0,
 		"STEP_DRAINED":     1,
 		"STEP_LOADED":      2,
+		"STEP_PURGED":      3,
 	}
 )
 
@@ -480,6 +483,7 @@ type Change struct {
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
 	To            string                 `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	Quarantine    uint64                 `protobuf:"varint,6,opt,name=quarantine,proto3" json:"quarantine,omitempty"` // made of a proposal: the quarantined change it takes over
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -549,13 +553,22 @@ func (x *Change) GetTo() string {
 	return ""
 }
 
+func (x *Change) GetQuarantine() uint64 {
+	if x != nil {
+		return x.Quarantine
+	}
+	return 0
+}
+
 // What the device says of itself; in hello and with every pull.
 type Report struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Backlog       uint64                 `protobuf:"varint,1,opt,name=backlog,proto3" json:"backlog,omitempty"`                   // changes queued
-	ClockMs       int64                  `protobuf:"varint,2,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`    // the device's clock, Unix milliseconds
-	DiskFree      uint64                 `protobuf:"varint,3,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"` // bytes
-	Problem       string                 `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`                    // code of what it has to complain of, or ""
+	Backlog       uint64                 `protobuf:"varint,1,opt,name=backlog,proto3" json:"backlog,omitempty"`                               // changes queued
+	ClockMs       int64                  `protobuf:"varint,2,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`                // the device's clock, Unix milliseconds
+	DiskFree      uint64                 `protobuf:"varint,3,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"`             // bytes
+	Problem       string                 `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`                                // code of what it has to complain of, or ""
+	LeaseSeconds  uint64                 `protobuf:"varint,5,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"` // the lease in force, durable at the device; 0: none
+	Assignment    uint64                 `protobuf:"varint,6,opt,name=assignment,proto3" json:"assignment,omitempty"`                         // version of the last assignment taken over in this session; 0: none yet
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -616,6 +629,20 @@ func (x *Report) GetProblem() string {
 		return x.Problem
 	}
 	return ""
+}
+
+func (x *Report) GetLeaseSeconds() uint64 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
+func (x *Report) GetAssignment() uint64 {
+	if x != nil {
+		return x.Assignment
+	}
+	return 0
 }
 
 // device/{client ID}/hello. Sent in pages of at most 64 KiB.
@@ -1232,6 +1259,8 @@ type AssignedStore struct {
 	To            string                 `protobuf:"bytes,12,opt,name=to,proto3" json:"to,omitempty"`             // draining, released: name of the site that gets it
 	Records       uint64                 `protobuf:"varint,13,opt,name=records,proto3" json:"records,omitempty"`
 	Bytes         uint64                 `protobuf:"varint,14,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	OwnerActive   bool                   `protobuf:"varint,15,opt,name=owner_active,json=ownerActive,proto3" json:"owner_active,omitempty"` // released: the new owner has everything, this copy may go
+	Quarantined   uint64                 `protobuf:"varint,16,opt,name=quarantined,proto3" json:"quarantined,omitempty"`                    // changes of this site in quarantine on which nobody has decided
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1360,6 +1389,20 @@ func (x *AssignedStore) GetRecords() uint64 {
 func (x *AssignedStore) GetBytes() uint64 {
 	if x != nil {
 		return x.Bytes
+	}
+	return 0
+}
+
+func (x *AssignedStore) GetOwnerActive() bool {
+	if x != nil {
+		return x.OwnerActive
+	}
+	return false
+}
+
+func (x *AssignedStore) GetQuarantined() uint64 {
+	if x != nil {
+		return x.Quarantined
 	}
 	return 0
 }
@@ -1862,9 +1905,10 @@ type ResyncRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Stream        uint32                 `protobuf:"varint,2,opt,name=stream,proto3" json:"stream,omitempty"`
-	Credit        uint64                 `protobuf:"varint,3,opt,name=credit,proto3" json:"credit,omitempty"` // all bytes of the stream so far
-	After         *Key                   `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`    // begin after this key; unset: with a manifest
-	Head          []byte                 `protobuf:"bytes,5,opt,name=head,proto3" json:"head,omitempty"`      // the manifest's, when the resync goes on
+	Credit        uint64                 `protobuf:"varint,3,opt,name=credit,proto3" json:"credit,omitempty"`   // all bytes of the stream so far
+	After         *Key                   `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`      // begin after this key; unset: with a manifest
+	Head          []byte                 `protobuf:"bytes,5,opt,name=head,proto3" json:"head,omitempty"`        // the manifest's, when the resync goes on
+	Records       uint64                 `protobuf:"varint,6,opt,name=records,proto3" json:"records,omitempty"` // arrived so far; shown to people
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1932,6 +1976,13 @@ func (x *ResyncRequest) GetHead() []byte {
 		return x.Head
 	}
 	return nil
+}
+
+func (x *ResyncRequest) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
 }
 
 type Key struct {
@@ -2323,18 +2374,25 @@ var File_sync_proto protoreflect.FileDescriptor
 const file_sync_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"sync.proto\x12\vsitesync.v1\"s\n" +
+	"sync.proto\x12\vsitesync.v1\"\x93\x01\n" +
 	"\x06Change\x12\x1f\n" +
 	"\x02op\x18\x01 \x01(\x0e2\x0f.sitesync.v1.OpR\x02op\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\tR\x05table\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\x12\x0e\n" +
-	"\x02to\x18\x05 \x01(\tR\x02to\"t\n" +
+	"\x02to\x18\x05 \x01(\tR\x02to\x12\x1e\n" +
+	"\n" +
+	"quarantine\x18\x06 \x01(\x04R\n" +
+	"quarantine\"\xb9\x01\n" +
 	"\x06Report\x12\x18\n" +
 	"\abacklog\x18\x01 \x01(\x04R\abacklog\x12\x19\n" +
 	"\bclock_ms\x18\x02 \x01(\x03R\aclockMs\x12\x1b\n" +
 	"\tdisk_free\x18\x03 \x01(\x04R\bdiskFree\x12\x18\n" +
-	"\aproblem\x18\x04 \x01(\tR\aproblem\"\x83\x04\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\x12#\n" +
+	"\rlease_seconds\x18\x05 \x01(\x04R\fleaseSeconds\x12\x1e\n" +
+	"\n" +
+	"assignment\x18\x06 \x01(\x04R\n" +
+	"assignment\"\x83\x04\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04page\x18\x01 \x01(\rR\x04page\x12\x14\n" +
 	"\x05pages\x18\x02 \x01(\rR\x05pages\x12\x18\n" +
@@ -2403,7 +2461,7 @@ const file_sync_proto_rawDesc = "" +
 	"\x06stores\x18\x04 \x03(\v2\x1a.sitesync.v1.AssignedStoreR\x06stores\x12#\n" +
 	"\rlease_seconds\x18\x05 \x01(\x04R\fleaseSeconds\x12\x1c\n" +
 	"\taddresses\x18\x06 \x03(\tR\taddresses\x12\x17\n" +
-	"\aca_pins\x18\a \x03(\fR\x06caPins\"\xdb\x02\n" +
+	"\aca_pins\x18\a \x03(\fR\x06caPins\"\xa0\x03\n" +
 	"\rAssignedStore\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\x04R\x05store\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
@@ -2419,7 +2477,9 @@ const file_sync_proto_rawDesc = "" +
 	"\x04head\x18\v \x01(\fR\x04head\x12\x0e\n" +
 	"\x02to\x18\f \x01(\tR\x02to\x12\x18\n" +
 	"\arecords\x18\r \x01(\x04R\arecords\x12\x14\n" +
-	"\x05bytes\x18\x0e \x01(\x04R\x05bytes\"\xaf\x01\n" +
+	"\x05bytes\x18\x0e \x01(\x04R\x05bytes\x12!\n" +
+	"\fowner_active\x18\x0f \x01(\bR\vownerActive\x12 \n" +
+	"\vquarantined\x18\x10 \x01(\x04R\vquarantined\"\xaf\x01\n" +
 	"\x04Push\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x14\n" +
@@ -2459,13 +2519,14 @@ const file_sync_proto_rawDesc = "" +
 	"\achanges\x18\x04 \x03(\v2\x13.sitesync.v1.ChangeR\achanges\x12\x12\n" +
 	"\x04last\x18\x05 \x01(\bR\x04last\x12\x14\n" +
 	"\x05reset\x18\x06 \x01(\bR\x05reset\x12\x14\n" +
-	"\x05spent\x18\a \x01(\x04R\x05spent\"\x91\x01\n" +
+	"\x05spent\x18\a \x01(\x04R\x05spent\"\xab\x01\n" +
 	"\rResyncRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\rR\x06stream\x12\x16\n" +
 	"\x06credit\x18\x03 \x01(\x04R\x06credit\x12&\n" +
 	"\x05after\x18\x04 \x01(\v2\x10.sitesync.v1.KeyR\x05after\x12\x12\n" +
-	"\x04head\x18\x05 \x01(\fR\x04head\"+\n" +
+	"\x04head\x18\x05 \x01(\fR\x04head\x12\x18\n" +
+	"\arecords\x18\x06 \x01(\x04R\arecords\"+\n" +
 	"\x03Key\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\"\xae\x01\n" +
@@ -2485,7 +2546,7 @@ const file_sync_proto_rawDesc = "" +
 	"\arecords\x18\x05 \x03(\v2\x13.sitesync.v1.ChangeR\arecords\x12\x12\n" +
 	"\x04last\x18\x06 \x01(\bR\x04last\x12\x14\n" +
 	"\x05spent\x18\a \x01(\x04R\x05spent\x12\x12\n" +
-	"\x04gone\x18\b \x01(\bR\x04gone\"\x85\x02\n" +
+	"\x04gone\x18\b \x01(\bR\x04gone\"\x96\x02\n" +
 	"\bHandover\x12.\n" +
 	"\x04step\x18\x01 \x01(\x0e2\x1a.sitesync.v1.Handover.StepR\x04step\x12\x1a\n" +
 	"\bhandover\x18\x02 \x01(\x04R\bhandover\x12\x14\n" +
@@ -2493,11 +2554,12 @@ const file_sync_proto_rawDesc = "" +
 	"\areplica\x18\x04 \x01(\fR\areplica\x12\f\n" +
 	"\x01n\x18\x05 \x01(\x04R\x01n\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\fR\x06digest\x12\x16\n" +
-	"\x06cursor\x18\a \x01(\fR\x06cursor\"?\n" +
+	"\x06cursor\x18\a \x01(\fR\x06cursor\"P\n" +
 	"\x04Step\x12\x14\n" +
 	"\x10STEP_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTEP_DRAINED\x10\x01\x12\x0f\n" +
-	"\vSTEP_LOADED\x10\x02\"6\n" +
+	"\vSTEP_LOADED\x10\x02\x12\x0f\n" +
+	"\vSTEP_PURGED\x10\x03\"6\n" +
 	"\x04Hint\x12.\n" +
 	"\x05heads\x18\x01 \x03(\v2\x18.sitesync.v1.StoreCursorR\x05heads*\xf3\x01\n" +
 	"\x04Kind\x12\x14\n" +
