@@ -27,8 +27,9 @@ type proxy struct {
 	passed atomic.Int64 // bytes, both ways
 	cuts   atomic.Int64
 
-	mu   sync.Mutex
-	open map[*circuit]bool
+	mu     sync.Mutex
+	open   map[*circuit]bool
+	closed bool // nobody gets through
 }
 
 // circuit is a connection through the proxy.
@@ -72,6 +73,13 @@ func (p *proxy) accept() {
 		near, err := p.listener.Accept()
 		if err != nil {
 			return
+		}
+		p.mu.Lock()
+		closed := p.closed
+		p.mu.Unlock()
+		if closed {
+			near.Close()
+			continue
 		}
 		far, err := net.Dial("tcp", p.target)
 		if err != nil {
@@ -145,6 +153,16 @@ func (p *proxy) count(b []byte) []byte {
 		return b[:n-over]
 	}
 	return b
+}
+
+// shut cuts the link, and lets nobody through until it is opened again.
+func (p *proxy) shut(closed bool) {
+	p.mu.Lock()
+	p.closed = closed
+	p.mu.Unlock()
+	if closed {
+		p.cut()
+	}
 }
 
 // cut closes all connections.

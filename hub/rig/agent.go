@@ -62,6 +62,11 @@ func (a *Agent) Command(stdin string, args ...string) (output string, code int, 
 	full := append(args, "--data", a.Dir, a.args[0], a.args[1])
 	cmd := Command(a.program, full...)
 	cmd.Stdin = strings.NewReader(stdin)
+	return finish(cmd)
+}
+
+// finish runs a command to its end and gives what it printed.
+func finish(cmd *exec.Cmd) (output string, code int, err error) {
 	out, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(out), exit.ExitCode(), nil

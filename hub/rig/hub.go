@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sitesync/hub/call"
@@ -51,6 +52,13 @@ func (h *Hub) Start() (err error) {
 		return err
 	}
 	return readJSON(filepath.Join(h.Dir, "addresses.json"), &h.Addresses)
+}
+
+// Command runs an administrator's command at the command line, to its end.
+func (h *Hub) Command(stdin string, args ...string) (output string, code int, err error) {
+	cmd := Command(h.program, append(args, "--data", h.Dir)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	return finish(cmd)
 }
 
 // Call carries out a command on the admin topics and decodes its result.
