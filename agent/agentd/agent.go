@@ -84,7 +84,7 @@ func (a *Agent) Run(ctx context.Context, ready func(url string)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Serve(ctx, l) })
 	group.Go(func() error { return a.engine.Run(ctx) })
-	group.Go(func() error { a.keepHouse(ctx); return nil })
+	group.Go(func() error { a.engine.KeepHouse(ctx); return nil })
 	ready(url)
 	return group.Wait()
 }

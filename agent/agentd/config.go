@@ -67,7 +67,7 @@ func (c *Config) deviceType() (sitesync.SiteType, error) {
 func (c *Config) timings() engine.Timings {
 	t := &c.Timings
 	return engine.Timings{KeepAlive: t.Keepalive, BackoffMin: t.BackoffMin, BackoffMax: t.BackoffMax, PullInterval: t.PullInterval,
-		RequestTimeout: t.RequestTimeout, CredentialRetry: t.CredentialRetry}
+		RequestTimeout: t.RequestTimeout, CredentialRetry: t.CredentialRetry, PurgeAfter: t.PurgeAfter}
 }
 
 // Logger makes the program's log, on standard error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type Timings struct {
 	RequestTimeout  time.Duration
 	CredentialRetry time.Duration // between the attempts of a device that is refused
 	ProbeInterval   time.Duration // between the attempts of a store that is held back; 0 is an hour
+	PurgeAfter      time.Duration // that the copy of a store is kept once its new site is active
 }
 
 // Options of an engine.
@@ -42,6 +44,9 @@ type Options struct {
 	Timings  Timings
 	Insecure bool // plain mqtt:// beyond loopback
 	Log      *slog.Logger
+
+	// Network opens connections; nil is the device's network.
+	Network func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Engine keeps the local database in step with the hub.

@@ -24,7 +24,7 @@ func (e *Engine) open(ctx context.Context, site *Site, url string, stage func(li
 	e.mu.Unlock()
 	l, err := e.dial(ctx, link.Config{URL: url, Trust: trust, Insecure: e.Insecure, ClientID: s.clientID,
 		Username: "site/" + site.Name, Password: []byte(secret), KeepAlive: e.Timings.KeepAlive,
-		OnMessage: s.in.put, OnStage: stage, Logger: e.Log})
+		OnMessage: s.in.put, OnStage: stage, Dial: e.Network, Logger: e.Log})
 	if err != nil {
 		return nil, e.refusal(err, site)
 	}

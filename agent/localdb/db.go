@@ -32,6 +32,8 @@ type Options struct {
 	Clock      Clock // nil: the process's own, as if the device had booted with it
 	TrustClock bool  // the device has a battery-backed clock, which counts over a reboot
 	Log        *slog.Logger
+
+	Commit func(commit func() error) error // see kv.Options
 }
 
 // Open opens the database below a directory and makes it, with a new replica,
@@ -39,7 +41,7 @@ type Options struct {
 // there is something to write: at the first start, and after a Clear that was
 // cut short.
 func Open(o Options) (*DB, error) {
-	db, err := kv.Open(kv.Options{Dir: o.Dir, Kind: "agent", Format: Format, Small: true, Reserve: 32 << 20, Logger: o.Log})
+	db, err := kv.Open(kv.Options{Dir: o.Dir, Kind: "agent", Format: Format, Small: true, Reserve: 32 << 20, Commit: o.Commit, Logger: o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -18,10 +18,14 @@ type Options struct {
 	MQTT    string // address for plain TCP; "" is off, port 0 picks one
 	MQTTS   string // address for TLS; "" is off, port 0 picks one
 	TLS     *tls.Config
+	Listen  ListenFunc // nil is the network's
 	Handler Handler
 	Logger  *slog.Logger // nil is slog.Default
 	Limits  Limits
 }
+
+// ListenFunc opens a listener, as net.ListenConfig does.
+type ListenFunc func(ctx context.Context, network, address string) (net.Listener, error)
 
 // Broker is an embedded MQTT broker. Make one with New, then Start, then Close.
 type Broker struct {
@@ -85,7 +89,10 @@ func New(options Options) (*Broker, error) {
 	if b.server, err = newServer(b); err != nil {
 		return nil, err
 	}
-	if err = b.listen(options.MQTT, options.MQTTS); err != nil {
+	if options.Listen == nil {
+		options.Listen = (&net.ListenConfig{KeepAliveConfig: socketKeepAlive}).Listen
+	}
+	if err = b.listen(options.Listen, options.MQTT, options.MQTTS); err != nil {
 		return nil, err
 	}
 	return b, nil

@@ -27,7 +27,7 @@ type listener struct {
 var socketKeepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Minute, Interval: time.Minute, Count: 3}
 
 // listen opens the addresses that are not empty, or none.
-func (b *Broker) listen(plain, secure string) error {
+func (b *Broker) listen(open ListenFunc, plain, secure string) error {
 	if secure != "" && b.tls == nil {
 		return errors.New("broker: an address for MQTT over TLS, and no TLS configuration")
 	}
@@ -35,8 +35,7 @@ func (b *Broker) listen(plain, secure string) error {
 		if wanted.address == "" {
 			continue
 		}
-		config := net.ListenConfig{KeepAliveConfig: socketKeepAlive}
-		l, err := config.Listen(b.ctx, "tcp", wanted.address)
+		l, err := open(b.ctx, "tcp", wanted.address)
 		if err != nil {
 			for _, opened := range b.listeners {
 				opened.Close()

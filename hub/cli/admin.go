@@ -13,8 +13,8 @@ import (
 
 // about says what a group of commands is for.
 var about = map[string]string{
-	"site":   "Register sites, change and look at them",
-	"store":  "Create stores, move and look at them",
+	"site":  "Register sites, change and look at them",
+	"store": "Create stores, move and look at them",
 
 	"handover":   "Look at moves of stores, cancel and force them",
 	"quarantine": "Look at changes that were not applied, and decide about them",

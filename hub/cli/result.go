@@ -101,8 +101,8 @@ func join(items []json.RawMessage) []byte {
 
 // nothing says what to do where a list is empty.
 var nothing = map[string]string{
-	"site.list":   "No site fits. Without --state and --q all are listed.",
-	"store.list":  "No store fits. Create one: sitesync-hub store create CODE NAME",
+	"site.list":       "No site fits. Without --state and --q all are listed.",
+	"store.list":      "No store fits. Create one: sitesync-hub store create CODE NAME",
 	"handover.list":   "No handover fits. Move a store: sitesync-hub store move STORE TO",
 	"quarantine.list": "Nothing fits: no change waits for a decision, or not with these filters.",
 

@@ -161,6 +161,7 @@ func same(s State, _ Event, _ uint32) Step { return Step{Next: s, Noop: true} }
 // writes in its epoch until it has heard so.
 func drain(s State, e Event, generation uint32) Step {
 	h := begin(s.Owner, e.To, sitesync.HandoverDraining, s.Epoch.Next(generation), e)
+	h.FromEpoch = s.Epoch
 	next := s
 	next.Phase, next.Handover = sitesync.PhaseDraining, h
 	return Step{Next: next}
@@ -219,11 +220,12 @@ func handOn(s State, h sitesync.Handover, e Event, generation uint32) Step {
 // load begins the delivery to another site.
 func load(s State, e Event, generation uint32) Step {
 	next := s.with(e.To, sitesync.ReplicaID{}, s.Epoch.Next(generation))
-	from := s.Owner
+	from, fromEpoch := s.Owner, s.Epoch
 	if s.Handover != nil {
-		from = s.Handover.From // a retarget still takes it from where it was
+		from, fromEpoch = s.Handover.From, s.Handover.FromEpoch // a retarget still takes it from where it was
 	}
 	next.Phase, next.Handover = sitesync.PhaseLoading, begin(from, e.To, sitesync.HandoverLoading, next.Epoch, e)
+	next.Handover.FromEpoch = fromEpoch
 	return Step{Next: next, Ended: end(s.Handover, sitesync.HandoverCancelled, e.At)}
 }
 
@@ -246,6 +248,7 @@ func reload(s State, e Event, generation uint32) Step {
 	next.Phase = sitesync.PhaseLoading
 	if s.Handover == nil {
 		next.Handover = begin(s.Owner, s.Owner, sitesync.HandoverLoading, next.Epoch, e)
+		next.Handover.FromEpoch = s.Epoch
 		return Step{Next: next}
 	}
 	h := *s.Handover

@@ -235,7 +235,7 @@ func TestHandoverTold(t *testing.T) {
 	}
 	fresh := func(id uint64, from, to sitesync.SiteID) *sitesync.Handover {
 		return &sitesync.Handover{ID: id, From: from, To: to, State: sitesync.HandoverLoading, Epoch: sitesync.NewEpoch(3, 5), Started: later,
-			Total: sitesync.Volume{Records: 7, Bytes: 70}, By: "bob"}
+			Total: sitesync.Volume{Records: 7, Bytes: 70}, By: "bob", FromEpoch: epoch}
 	}
 	ended := func(state sitesync.HandoverState) *sitesync.Handover {
 		h := underWay(central, nadi)
@@ -249,7 +249,9 @@ func TestHandoverTold(t *testing.T) {
 	expect("of before", step.Ended, nil)
 
 	step = take(loading, Event{Kind: Move, To: suva, Handover: 20})
-	expect("retargeted", step.Next.Handover, fresh(20, central, suva))
+	retargeted := fresh(20, central, suva)
+	retargeted.FromEpoch = loading.Handover.FromEpoch // still where it was
+	expect("retargeted", step.Next.Handover, retargeted)
 	expect("the former target's", step.Ended, ended(sitesync.HandoverCancelled))
 
 	step = take(loading, Event{Kind: Move, To: central, Handover: 20})

@@ -12,6 +12,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"sitesync/hub/admin"
+	"sitesync/hub/broker"
+	"sitesync/hub/records"
+	"sitesync/hub/registry"
 	"sitesync/shared/link"
 	"sitesync/shared/settings"
 	"sitesync/shared/sitesync"
@@ -31,6 +35,13 @@ type Config struct {
 
 	Version string       // of the program
 	Log     *slog.Logger // set by Run's caller or from LogLevel
+
+	// For tests that run a hub within themselves. The zero values are what a
+	// program has.
+	Listen  broker.ListenFunc
+	Argon2  registry.Argon2
+	Commit  func(commit func() error) error // see kv.Options
+	Records func(*records.DB) admin.Records // what the handlers work on
 }
 
 // Flags defines the settings as flags.

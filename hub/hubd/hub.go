@@ -40,7 +40,7 @@ type Hub struct {
 	authority *authority
 	db        *kv.DB
 	registry  *registry.Registry
-	records   *records.DB
+	records   admin.Records
 	handover  *handover.Driver
 	live      *session.Table
 	leases    *lease.Keeper
@@ -105,10 +105,10 @@ func (h *Hub) openData() (err error) {
 		return err
 	}
 	// The database first: its lock keeps a second hub away from the rest.
-	if h.db, err = kv.Open(kv.Options{Dir: filepath.Join(dir, "db"), Kind: "hub", Format: Format, Logger: h.log}); err != nil {
+	if h.db, err = kv.Open(kv.Options{Dir: filepath.Join(dir, "db"), Kind: "hub", Format: Format, Commit: h.config.Commit, Logger: h.log}); err != nil {
 		return err
 	}
-	if h.registry, err = registry.Open(registry.NewKV(h.db), registry.Options{ReplayMemory: h.config.Timings.ReplayMemory, Logger: h.log}); err != nil {
+	if h.registry, err = registry.Open(registry.NewKV(h.db), registry.Options{ReplayMemory: h.config.Timings.ReplayMemory, Argon2: h.config.Argon2, Logger: h.log}); err != nil {
 		return err
 	}
 	if h.authority, err = openAuthority(dir); err != nil {
@@ -121,7 +121,10 @@ func (h *Hub) openData() (err error) {
 	if h.generated, err = h.registry.EnsureAdmin(password); err != nil {
 		return err
 	}
-	h.records, err = records.Open(h.db)
+	state, err := records.Open(h.db)
+	if h.records = state; h.config.Records != nil {
+		h.records = h.config.Records(state)
+	}
 	return err
 }
 
@@ -172,7 +175,7 @@ func (h *Hub) listen() (err error) {
 	if _, err := h.authority.certificate(time.Now()); err != nil {
 		return err
 	}
-	h.broker, err = broker.New(broker.Options{MQTT: h.config.MQTT, MQTTS: h.config.MQTTS, TLS: tlsConfig, Handler: h, Logger: h.log})
+	h.broker, err = broker.New(broker.Options{MQTT: h.config.MQTT, MQTTS: h.config.MQTTS, TLS: tlsConfig, Listen: h.config.Listen, Handler: h, Logger: h.log})
 	if err != nil {
 		return inUse(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sitesync/hub/records"
 	"sitesync/hub/records/recordstest"
 	"sitesync/shared/kv"
+	"sitesync/shared/sitesync"
 )
 
 // TestContract runs the suite on a real database that is closed and opened
@@ -24,6 +25,8 @@ type restarted struct {
 	records.State
 	db  *kv.DB
 	dir string
+
+	check func(sitesync.StoreID) error
 }
 
 func (s *restarted) Restart(t testing.TB) {
@@ -37,9 +40,11 @@ func (s *restarted) open(t testing.TB) {
 	if s.db, err = kv.Open(kv.Options{Dir: s.dir, Kind: "hub", Format: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if s.State, err = records.Open(s.db); err != nil {
+	opened, err := records.Open(s.db)
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.State, s.check = opened, opened.Check
 }
 
 func (s *restarted) close(t testing.TB) {
@@ -47,3 +52,6 @@ func (s *restarted) close(t testing.TB) {
 		t.Error(err)
 	}
 }
+
+// Check holds a store's data against itself.
+func (s *restarted) Check(store sitesync.StoreID) error { return s.check(store) }

@@ -65,6 +65,11 @@ type Options struct {
 	Reserve uint64       // bytes to keep free on the disk; 0 = 64 MiB, unless Small a sixteenth of the disk up to 512 MiB
 	Logger  *slog.Logger // nil logs nothing
 
+	// Commit, if it is set, is called in place of every commit, and is to call
+	// it: a test's power cut comes before or after. When it answers an error the
+	// database takes no more Updates, as after a failed fsync.
+	Commit func(commit func() error) error
+
 	measure func(dir string) (space, error) // a test's disk; nil = the real one
 }
 
@@ -154,7 +159,11 @@ func start(o Options, bdb *badger.DB, log *badgerLog) *DB {
 		filled:  make(chan struct{}, 1),
 	}
 	db.commit = func(txn *badger.Txn) error {
-		return errors.Join(txn.Commit(), log.syncFailure())
+		commit := func() error { return errors.Join(txn.Commit(), log.syncFailure()) }
+		if o.Commit != nil {
+			return o.Commit(commit)
+		}
+		return commit()
 	}
 	db.publish()
 	db.running.Go(db.collectGarbage)

@@ -1,8 +1,10 @@
 package link
 
 import (
+	"context"
 	"log/slog"
 	"math"
+	"net"
 	"time"
 )
 
@@ -41,6 +43,8 @@ type Config struct {
 	OnMessage func(topic string, payload []byte)
 	// OnStage, if set, is told of every stage of Dial that succeeded, in order.
 	OnStage func(stage Stage, took time.Duration)
+	// Dial opens the connection below TLS and WebSocket; nil is the network's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger gets debug messages; nil is none.
 	Logger *slog.Logger
 }

@@ -81,9 +81,12 @@ func (a *attempt) open(ctx context.Context) (*conn, error) {
 }
 
 func (a *attempt) openTCP(ctx context.Context, network, address string) (net.Conn, error) {
-	// MQTT has its own keepalive; TCP's, every 15 s, would cost a metered link.
-	dialer := net.Dialer{KeepAlive: -1}
-	tcp, err := dialer.DialContext(ctx, network, address)
+	dial := a.config.Dial
+	if dial == nil {
+		// MQTT has its own keepalive; TCP's, every 15 s, would cost a metered link.
+		dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	tcp, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

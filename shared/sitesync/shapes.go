@@ -212,6 +212,8 @@ type Handover struct {
 	ETA     *Time         `json:"eta"`
 	By      string        `json:"by"`
 
+	FromEpoch Epoch `json:"fromEpoch,omitzero"` // the former owner's
+
 	Drained *Time  `json:"drained,omitempty"` // when the former site's last change was in
 	Forced  string `json:"forced,omitempty"`  // who did not wait for that: an administrator, or ForcedByLease
 	Waiting uint64 `json:"waiting,omitempty"` // draining: changes that the former site last said it had not sent

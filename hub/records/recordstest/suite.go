@@ -237,6 +237,11 @@ func (f *fixture) check(store sitesync.StoreID) {
 		bytes += int64(len(c.Data))
 		digest.Add(sitesync.NewHasher().Record(c.Table, c.ID, c.Data))
 	}
+	if c, ok := f.State.(interface{ Check(sitesync.StoreID) error }); ok {
+		if err := c.Check(store); err != nil {
+			f.Error(err)
+		}
+	}
 	if m.Records != int64(len(live)) || m.Bytes != bytes || m.Digest != digest {
 		f.Errorf("store %d: the meta says %d records, %d bytes, digest %s; they are %d, %d, %s", store, m.Records, m.Bytes, m.Digest, len(live), bytes, digest)
 	}
