@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"time"
 
 	"sitesync/agent/localdb"
@@ -36,12 +35,7 @@ func (s *session) assign(a *wire.Assignment, welcome bool) error {
 	}
 	stores := known.stores
 	known.stores = nil
-	if welcome {
-		if err := s.db.Contact(s.asked); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(s.db.SetLease(a.Lease), s.db.Assign(stores, time.Now())); err != nil {
+	if err := s.takeOver(stores, a.Lease, welcome); err != nil {
 		return err
 	}
 	known.applied = a.Version
@@ -61,6 +55,20 @@ func (s *session) assign(a *wire.Assignment, welcome bool) error {
 		}
 	}
 	return s.startLoads()
+}
+
+// takeOver makes an assignment durable: first what this device may not write
+// any more, and only then for how long it may write the rest. A lease that is
+// over keeps it from writing in a store that was taken from it; were it renewed
+// first, a crash in between would let it.
+func (s *session) takeOver(stores []wire.AssignedStore, lease time.Duration, welcome bool) error {
+	if err := s.db.Assign(stores, time.Now()); err != nil {
+		return err
+	}
+	if err := s.db.SetLease(lease); err != nil || !welcome {
+		return err
+	}
+	return s.db.Contact(s.asked)
 }
 
 // compare holds what the hub has settled against the own history.

@@ -28,11 +28,10 @@ type Options struct {
 	Records      Records
 	Handover     *handover.Driver
 	Live         *session.Table
-	URLs         func() []string            // of the hub, that devices may use, the best first
-	Pin          [32]byte                   // fingerprint of the hub's certificate authority; see link.Fingerprint
-	Decided      func(sitesync.Quarantined) // told after a decision about a quarantined change, or an import; nil tells nobody
-	ReplayMemory time.Duration              // how long the ID of a record's edit is remembered; 0 = 10 minutes
-	Log          *slog.Logger               // nil logs nothing
+	URLs         func() []string // of the hub, that devices may use, the best first
+	Pin          [32]byte        // fingerprint of the hub's certificate authority; see link.Fingerprint
+	ReplayMemory time.Duration   // how long the ID of a record's edit is remembered; 0 = 10 minutes
+	Log          *slog.Logger    // nil logs nothing
 }
 
 // Dispatcher carries out commands. Its methods may be called from any

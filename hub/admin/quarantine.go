@@ -178,9 +178,6 @@ func (c *call) decide(dec records.Decision, do func(records.Decision) (sitesync.
 	if err != nil {
 		return out, err
 	}
-	if c.Decided != nil {
-		c.Decided(q)
-	}
 	out.Item = c.visible(q)
 	return out, nil
 }
@@ -246,9 +243,6 @@ func (c *call) importOutbox(in quarantineImport) (out ImportResult, err error) {
 	case res.Outcome == wire.Diverged:
 		return out, sitesync.Errorf(sitesync.CodeConflict, "keep the file, and enter by hand what is missing",
 			"these changes are not the continuation of what the hub has from this device").WithField("changes")
-	}
-	if c.Decided != nil && res.Refused > 0 {
-		c.Decided(sitesync.Quarantined{Site: in.Site, Store: b.Store})
 	}
 	return ImportResult{Quarantined: res.Refused, Known: len(in.Changes) - res.Refused}, nil
 }

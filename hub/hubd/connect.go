@@ -160,11 +160,11 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 	if err != nil {
 		out = append(out, h.failed(s, m, err)...)
 	}
+	if s.Greeted() {
+		h.leases.Answered(s.Site) // before it is: the device may count from then
+	}
 	for _, message := range out {
 		h.publish(c, message)
-	}
-	if s.Greeted() {
-		h.leases.Answered(s.Site)
 	}
 	if !wasGreeted && s.Greeted() {
 		h.arrived(s)

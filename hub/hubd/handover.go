@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"sitesync/hub/broker"
 	"sitesync/hub/handover"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
@@ -82,11 +83,17 @@ func (h *Hub) storeText(id sitesync.StoreID) string {
 }
 
 // expireLeases completes the handovers away from devices that have become
-// read-only for sure.
+// read-only for sure. A connection that such a device still has is closed
+// first: an answer on it could renew the lease before the device hears that its
+// store is gone, which the welcome of another session tells it in time.
 func (h *Hub) expireLeases() {
 	for _, store := range h.handover.Draining() {
 		m, ok, err := h.records.Meta(store)
 		if err == nil && ok && m.Phase == sitesync.PhaseDraining && h.leases.Over(m.Owner, m.Replica) {
+			if client, open := h.broker.Live(m.Owner); open {
+				client.Close(broker.ByHub)
+				continue // next time
+			}
 			err = h.handover.LeaseOver(store, m.Handover.ID)
 		}
 		if err != nil {
@@ -115,13 +122,13 @@ func (h *Hub) settleProposals() error {
 	return errors.Join(errs...)
 }
 
-// decided follows a decision about a quarantined change: the site that it came
-// from is told how many are left, and the store's what is proposed to it.
-func (h *Hub) decided(q sitesync.Quarantined) {
+// quarantined follows what becomes of quarantined changes: the site that they
+// came from is told how many are left, and the store's what is proposed to it.
+func (h *Hub) quarantined(site sitesync.SiteID, store sitesync.StoreID) {
 	h.chores.do(func() {
-		h.reassign(q.Site)
-		h.publishStatus(q.Site)
-		if m, ok, err := h.records.Meta(q.Store); err == nil && ok && m.Owner != q.Site {
+		h.reassign(site)
+		h.publishStatus(site)
+		if m, ok, err := h.records.Meta(store); err == nil && ok && m.Owner != site {
 			h.reassign(m.Owner)
 		}
 	})

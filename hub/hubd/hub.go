@@ -136,13 +136,14 @@ func (h *Hub) wire() (err error) {
 	if h.leases, err = lease.New(h.registry, h.config.Timings.LeaseMargin); err != nil {
 		return err
 	}
+	h.records.Watch(h.quarantined)
 	h.ingest = ingest.New(h.records, h.live, h.log)
 	h.feed = feed.New(h.records, h.live, h.leases)
 	h.commands = command.New(h.records, h.handover.StoresOf, h.log)
 	h.greet = &greet.Greet{Registry: h.registry, State: h.records, Handover: h.handover, Live: h.live, Leases: h.leases,
 		Addresses: h.publicURLs, ReplicaWindow: h.config.Timings.ReplicaWindow, Log: h.log}
 	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live,
-		URLs: h.publicURLs, Pin: h.authority.pin(), Decided: h.decided, ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
+		URLs: h.publicURLs, Pin: h.authority.pin(), ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
 	h.table = h.routes()
 	for after := sitesync.SiteID(0); ; {
 		sites, next := h.registry.Sites(nil, after, 1000)

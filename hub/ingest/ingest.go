@@ -70,7 +70,6 @@ func (in *Ingest) taken(s *session.Session, store sitesync.StoreID, m *wire.Push
 	})
 	out := answer(s, store, m, res)
 	if res.Refused > 0 {
-		s.Stale() // an assignment says how many changes somebody has to decide about
 		in.log.Warn("changes went into quarantine", "site", s.Site, "store", store, "changes", res.Refused)
 		out = append(out, session.Event(sitesync.EventQuarantineAdded, s.Site, store,
 			"Look at them with quarantine.list, then apply or discard them.", "%d changes of site %d for store %d went into quarantine", res.Refused, s.Site, store))

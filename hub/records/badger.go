@@ -14,13 +14,14 @@ type DB struct {
 	kv *kv.DB
 
 	undecided undecided
+	watch     func(sitesync.SiteID, sitesync.StoreID)
 }
 
 var _ State = (*DB)(nil)
 
 // Open makes a State of an open database.
 func Open(db *kv.DB) (*DB, error) {
-	d := &DB{kv: db, undecided: newUndecided()}
+	d := &DB{kv: db, undecided: newUndecided(), watch: func(sitesync.SiteID, sitesync.StoreID) {}}
 	return d, db.View(d.undecided.count)
 }
 

@@ -144,11 +144,27 @@ func (w *writer) decide(it *item, to sitesync.QuarantineState) {
 	w.moves = append(w.moves, move{it, from, to})
 }
 
+// count follows what a commit did to items, and tells who watches, once for
+// each site and store.
 func (d *DB) count(moves []move) {
+	type place struct {
+		site  sitesync.SiteID
+		store sitesync.StoreID
+	}
+	told := map[place]bool{}
 	for _, m := range moves {
 		d.undecided.move(m.item, m.from, m.to)
 	}
+	for _, m := range moves {
+		if at := (place{m.item.Origin.Site, m.item.Store}); !told[at] {
+			told[at] = true
+			d.watch(at.site, at.store)
+		}
+	}
 }
+
+// Watch implements State.
+func (d *DB) Watch(fn func(site sitesync.SiteID, store sitesync.StoreID)) { d.watch = fn }
 
 // Quarantined implements State.
 func (d *DB) Quarantined(id uint64) (q sitesync.Quarantined, err error) {

@@ -53,6 +53,10 @@ type State interface {
 	// Undecided counts the quarantined changes of a site on which nobody has
 	// decided, of one store, or of all where store is 0. It costs a look-up.
 	Undecided(site sitesync.SiteID, store sitesync.StoreID) uint64
+	// Watch has fn told, after each commit, of the sites and stores of which
+	// something in quarantine has come, gone or been decided. It must not
+	// block, and is given before anything else is called.
+	Watch(fn func(site sitesync.SiteID, store sitesync.StoreID))
 	// Quarantined gives an item. Error: not_found.
 	Quarantined(id uint64) (sitesync.Quarantined, error)
 	// QuarantinedAfter calls fn for items in the order of their IDs, from the

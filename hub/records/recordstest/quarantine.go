@@ -20,6 +20,7 @@ var quarantineTests = []test{
 	{"Quarantine/what cannot be applied", quarantineFaulty},
 	{"Quarantine/once for each command", quarantineOnce},
 	{"Quarantine/a proposal that comes back", quarantineReturns},
+	{"Quarantine/watched", quarantineWatched},
 	{"Quarantine/frames", quarantineFrames},
 	{"Import", importOutbox},
 }
@@ -242,6 +243,27 @@ func quarantineComesHome(f *fixture) {
 	}
 	if entries := must(f.Audit(long(), 10)); len(entries) != 4 {
 		f.Errorf("audit %+v", entries)
+	}
+}
+
+func quarantineWatched(f *fixture) {
+	told := 0
+	f.Watch(func(site sitesync.SiteID, of sitesync.StoreID) {
+		if site != nadi || of != store || f.Undecided(nadi, store) != uint64(2-max(told-1, 0)) {
+			f.Errorf("told of site %d and store %d, as number %d, with %d undecided", site, of, told, f.Undecided(nadi, store))
+		}
+		told++
+	})
+	f.late(suva, second, put("a", `{"n":2}`), put("b", `{"n":3}`))
+	if _, err := f.ApplyQuarantined(decision(1, "apply")); err != nil { // proposed
+		f.Fatal(err)
+	}
+	f.central(store)
+	if err := f.SettleProposals(store, decideAt); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := f.Discard(decision(2, "discard")); err != nil || told != 4 {
+		f.Errorf("told %d times, %v", told, err)
 	}
 }
 
