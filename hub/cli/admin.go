@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,30 +21,42 @@ var about = map[string]string{
 	"quarantine": "Look at changes that were not applied, and decide about them",
 
 	"record": "Read records, and change those active at the central site",
+
+	"user": "Create users, change and look at them; set a lost password anew",
 }
 
 // AdminCommands are the commands for a running hub: a group for each group of
 // the table, a verb with flags for each of its commands, and call for any.
 func AdminCommands() []*cobra.Command {
 	var groups []*cobra.Command
-	var to *remote
+	to := map[string]*remote{}
+	group := func(name string) *cobra.Command {
+		if to[name] == nil {
+			to[name] = new(remote)
+			groups = append(groups, newGroup(name, to[name]))
+		}
+		return groups[slices.IndexFunc(groups, func(g *cobra.Command) bool { return g.Name() == name })]
+	}
 	for _, row := range admin.Commands() {
 		name, verb, _ := strings.Cut(row.Name, ".")
-		if len(groups) == 0 || groups[len(groups)-1].Name() != name {
-			to = new(remote)
-			groups = append(groups, newGroup(name, to))
-		}
 		if verb := special[row.Name]; verb != nil {
-			groups[len(groups)-1].AddCommand(verb(to))
+			group(name).AddCommand(verb(to[name]))
 			continue
 		}
-		groups[len(groups)-1].AddCommand(newVerb(row, verb, to))
+		group(name).AddCommand(newVerb(row, verb, to[name]))
+	}
+	for name, verb := range besides {
+		group(name).AddCommand(verb(to[name]))
 	}
 	return append(groups, newCall())
 }
 
-// special are commands of the table whose verb is made by hand.
-var special = map[string]func(*remote) *cobra.Command{"quarantine.import": newImport}
+// special are commands of the table whose verb is made by hand; besides are
+// verbs of a group that are no command of the table.
+var (
+	special = map[string]func(*remote) *cobra.Command{"quarantine.import": newImport}
+	besides = map[string]func(*remote) *cobra.Command{"user": newReset}
+)
 
 func newGroup(name string, to *remote) *cobra.Command {
 	group := &cobra.Command{
