@@ -68,6 +68,8 @@ func TestProblems(t *testing.T) {
 	if v, err := d.db.Settle(3, receipt); err != nil || v != localdb.Agrees {
 		t.Fatalf("verdict %d, error %v", v, err)
 	}
+	told := wire.AssignedStore{Store: 3, Code: "NAD1", Epoch: store.Epoch, Phase: sitesync.PhaseActive, Quarantined: 1}
+	check(t, d.db.Assign([]wire.AssignedStore{told}, d.agent.status.Since.Time))
 	if p := problem(); p == nil || p.Code != sitesync.ProblemQuarantined || !strings.Contains(p.Message, "1 change made on this device (1 of store NAD1) and keeps it") {
 		t.Errorf("problem %+v", p)
 	}

@@ -67,16 +67,17 @@ func (s *session) watchDrains() {
 	s.draining = now
 }
 
-// reportPurged says of every copy that is gone that it is, once a session.
+// reportPurged says of every copy that is gone that it is, once a session: a
+// store may come back and go again meanwhile, in a later epoch.
 func (s *session) reportPurged() error {
 	if !s.engine.purged.Swap(false) {
 		return nil
 	}
 	for _, st := range s.db.Stores() {
-		if !st.Purged || s.purged[st.ID] {
+		if !st.Purged || s.purged[st.ID] == st.Epoch {
 			continue
 		}
-		s.purged[st.ID] = true
+		s.purged[st.ID] = st.Epoch
 		if err := s.send(topic.Handover, st.ID, &wire.Handover{Step: wire.Purged, Epoch: st.Epoch, Replica: s.db.Replica()}); err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ type session struct {
 	pulled     map[sitesync.StoreID]sitesync.Epoch // stores in the last such pull
 	held       map[sitesync.StoreID]sitesync.Epoch // of which nothing is synced in this session
 	draining   map[sitesync.StoreID]uint64         // frozen stores, each with the handover for which it was reported
-	purged     map[sitesync.StoreID]bool           // copies that were reported as gone
+	purged     map[sitesync.StoreID]sitesync.Epoch // copies that were reported as gone, of which epoch
 	asked      localdb.Moment                      // when the hub was asked for its welcome
 	pullDue    time.Time
 	waits      waits
@@ -48,7 +48,7 @@ func newSession(ctx context.Context, e *Engine, site *Site) *session {
 	return &session{ctx: ctx, engine: e, db: e.DB, in: newInbox(), pace: &e.pace, site: site,
 		clientID: sitesync.ClientID(e.Device.Hardware, e.DB.Replica()), stream: rand.Uint32N(1 << 30),
 		pushes: map[sitesync.StoreID]*pushing{}, pulled: map[sitesync.StoreID]sitesync.Epoch{},
-		held: map[sitesync.StoreID]sitesync.Epoch{}, purged: map[sitesync.StoreID]bool{}, waits: waits{}}
+		held: map[sitesync.StoreID]sitesync.Epoch{}, purged: map[sitesync.StoreID]sitesync.Epoch{}, waits: waits{}}
 }
 
 func (s *session) close() { s.link.Close() }

@@ -213,7 +213,6 @@ func (t *trimming) bury(n uint64, key wire.Key) error {
 func (t *trimming) refuse(n uint64, op sitesync.Op, key wire.Key, q *wire.Refusal) error {
 	t.tx.Set(refusedKey(t.store.ID, t.outbox.Epoch, n), refused{Op: op, Reason: q.Reason, Key: key}.bytes())
 	t.store.Refused++
-	t.store.Quarantined++
 	t.room -= int64(len(q.Data)) + 1024
 	t.keys -= 3
 	if t.store.Phase == sitesync.PhaseReleased {

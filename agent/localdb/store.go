@@ -38,7 +38,7 @@ type Store struct {
 	Digest   sitesync.Digest   `json:"digest"`
 	Refused  uint64            `json:"refused"` // changes that the hub put into quarantine
 
-	Quarantined uint64         `json:"quarantined,omitempty"` // of them, those on which nobody has decided yet
+	Quarantined uint64         `json:"quarantined,omitempty"` // of them, those on which nobody has decided yet, as the hub said last
 	OwnerActive *sitesync.Time `json:"ownerActive,omitempty"` // of released: since when this copy may go, by this device's clock
 	Purged      bool           `json:"purged,omitempty"`      // of released: no record is left
 

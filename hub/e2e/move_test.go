@@ -204,12 +204,7 @@ func TestForcedAway(t *testing.T) {
 	check(t, a.Start())
 	keep(t, a)
 	check(t, a.Sent(patience))
-	problem(t, a, sitesync.LinkOnline, sitesync.ProblemQuarantined)
-	st, err := a.Status()
-	check(t, err)
-	if !strings.Contains(st.Problem.Message, "500 changes made on this device (500 of store NAD1)") || st.Problem.Next == "" {
-		t.Errorf("the device says: %+v", st.Problem)
-	}
+	deviceSays(t, a, "500 changes made on this device (500 of store NAD1)")
 	items := inQuarantine(t, hub, "open")
 	if len(items) != unsent {
 		t.Fatalf("%d in quarantine, %d were not sent", len(items), unsent)
@@ -252,10 +247,21 @@ func TestForcedAway(t *testing.T) {
 	check(t, b.Sent(patience))
 	equal(t, hub, b, "NAD1", 203)
 	check(t, hub.Call("quarantine.discard", map[string]any{"item": items[2].ID}, nil))
-	check(t, rig.Until(patience, func() (bool, error) {
+	deviceSays(t, a, "497 changes")
+}
+
+// deviceSays waits until a device tells of its refused changes in these words.
+func deviceSays(t *testing.T, a *rig.Agent, words string) {
+	t.Helper()
+	var last *sitesync.Problem
+	err := rig.Until(patience, func() (bool, error) {
 		st, err := a.Status()
-		return err == nil && st.Problem != nil && strings.Contains(st.Problem.Message, "497 changes"), err
-	}))
+		last = st.Problem
+		return err == nil && last != nil && last.Code == sitesync.ProblemQuarantined && strings.Contains(last.Message, words) && last.Next != "", err
+	})
+	if err != nil {
+		t.Fatalf("waiting for %q; the device says %+v: %v", words, last, err)
+	}
 }
 
 // TestLeaseEnds hands a store on, by itself, whose device was cut off for longer
