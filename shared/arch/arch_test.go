@@ -127,6 +127,7 @@ var owners = map[string][]string{
 	"golang.org/x/crypto/argon2":      {"hub/registry"},
 	"golang.org/x/text/unicode/norm":  {"hub/registry"},
 	"rsc.io/qr":                       {"hub/admin"},
+	"github.com/chromedp":             {"hub/rig/browser"},
 	"pgregory.net/rapid":              {"hub/records/recordstest"}, // tests apart
 	"github.com/rogpeppe/go-internal": {},
 }
