@@ -90,8 +90,8 @@ func (h *history) pause(rng *rand.Rand, most time.Duration) bool {
 	}
 }
 
-// play runs a history in its bubble.
-func play(t *testing.T, seed uint64, dir string) *history {
+// begin starts a hub, alone in its bubble.
+func begin(t *testing.T, seed uint64, dir string) *history {
 	h := &history{T: t, seed: seed, dir: dir, net: newNetwork(), truth: newTruth(), log: logger(),
 		fired: map[string]int{}, over: make(chan struct{})}
 	h.hub = newHub(dir, h.net, h.truth, h.log.With("party", "hub"))
@@ -102,6 +102,12 @@ func play(t *testing.T, seed uint64, dir string) *history {
 	if err := h.hub.open(); err != nil {
 		t.Fatal(err)
 	}
+	return h
+}
+
+// play runs a history in its bubble.
+func play(t *testing.T, seed uint64, dir string) *history {
+	h := begin(t, seed, dir)
 	if err := h.build(); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type line struct {
 	delay time.Duration // one way
 	rate  int           // bytes a second and way, 0 for any number
 	got   [2]int        // bytes that arrived: up, down
+	lost  [2]int        // bytes that went over the line and were lost behind it
 	dials int
 }
 
@@ -275,9 +276,23 @@ func (s *stream) fail(err error, drop bool) {
 			s.err = err
 		}
 		if s.held = s.held && !drop; drop {
-			s.queue = nil
+			s.drop()
 		}
 	})
+}
+
+// drop loses what has not arrived; what was written and is not yet on the line
+// never was there.
+func (s *stream) drop() {
+	now := time.Now()
+	s.line.mu.Lock()
+	defer s.line.mu.Unlock()
+	for i := range s.queue {
+		if q := &s.queue[i]; !q.at.Add(-s.line.delay).After(now) {
+			s.line.lost[s.way] += len(q.bytes)
+		}
+	}
+	s.queue = nil
 }
 
 func (s *stream) refuse(err error) {
@@ -288,7 +303,7 @@ func (s *stream) refuse(err error) {
 	})
 }
 
-func (s *stream) swallow()     { s.change(func() { s.lost, s.queue = true, nil }) }
+func (s *stream) swallow()     { s.change(func() { s.lost = true; s.drop() }) }
 func (s *stream) hold(on bool) { s.change(func() { s.held = on }) }
 
 // piece is how much goes into one segment of a slow line.

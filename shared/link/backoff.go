@@ -22,8 +22,10 @@ const (
 // and is not safe for concurrent use.
 type Backoff struct {
 	Min, Max time.Duration
-	// Steady is how long a session must have lasted to prove that the link is
-	// good again; 0 stands for Max, at most a minute.
+	// Steady is how long a session must have lasted to prove that the hub is
+	// well; 0 stands for ten times Min, at most Max. It is short, so that a link
+	// that is cut every 20 seconds does not stand idle between: sessions that
+	// last keep attempts apart by themselves.
 	Steady time.Duration
 	// Rand draws the jitter; nil is the runtime's own source.
 	Rand *rand.Rand
@@ -52,8 +54,11 @@ func (b *Backoff) Reset() { b.ceiling = 0 }
 func (b *Backoff) Stable(lasted time.Duration) {
 	steady := b.Steady
 	if steady <= 0 {
-		_, high := b.bounds()
-		steady = min(high, time.Minute)
+		low, high := b.bounds()
+		steady = high
+		if low <= high/10 {
+			steady = 10 * low
+		}
 	}
 	if lasted >= steady {
 		b.Reset()

@@ -83,11 +83,11 @@ func TestBackoffDefaults(t *testing.T) {
 			t.Fatalf("waits %v", wait)
 		}
 	}
-	if b.Stable(59 * time.Second); b.ceiling != DefaultBackoffMax {
-		t.Errorf("ceiling %v after a session of 59 s", b.ceiling)
+	if b.Stable(9 * time.Second); b.ceiling != DefaultBackoffMax {
+		t.Errorf("ceiling %v after a session of 9 s", b.ceiling)
 	}
-	if b.Stable(time.Minute); b.ceiling != 0 {
-		t.Errorf("ceiling %v after a session of a minute", b.ceiling)
+	if b.Stable(10 * time.Second); b.ceiling != 0 {
+		t.Errorf("ceiling %v after a session of 10 s", b.ceiling)
 	}
 	odd := Backoff{Min: time.Hour, Max: time.Second}
 	if wait := odd.Next(); wait > time.Second {
