@@ -14,7 +14,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "seed of the first history")
-	runs      = flag.Int("runs", 20, "how many histories to play")
+	runs      = flag.Int("runs", 40, "how many histories to play")
 	verbose   = flag.Bool("log", false, "print the logs of all programs")
 )
 
@@ -36,6 +36,7 @@ func TestHistories(t *testing.T) {
 	for i := range *runs {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			dir := scratch(t)
 			began := time.Now()
 			var h *history
