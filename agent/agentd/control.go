@@ -25,7 +25,7 @@ func (c *control) Status() api.Status { return (*Agent)(c).Status() }
 func (a *Agent) Status() api.Status {
 	e := a.engine.Status()
 	s := api.Status{HardwareID: a.device.Hardware, Link: e.Link, Since: sitesync.At(e.Since), Problem: e.Problem,
-		ClockSkewMs: e.ClockSkew.Milliseconds()}
+		ClockSkewMs: e.ClockSkew.Milliseconds(), Rates: api.Rates{Send: e.SendRate, Loading: e.Loading, Load: e.LoadRate}}
 	if !e.LastSync.IsZero() {
 		at := sitesync.At(e.LastSync)
 		s.LastSync = &at
@@ -54,11 +54,33 @@ func (a *Agent) Check(ctx context.Context) ([]api.Step, error) {
 	if a.engine.Site() == nil {
 		return nil, notJoined()
 	}
-	var steps []api.Step
-	for _, s := range a.engine.Check(ctx) {
-		steps = append(steps, api.Step{Step: s.Name, OK: s.Problem == nil, Ms: s.Took.Milliseconds(), Problem: s.Problem})
+	return stepsOf(a.engine.Check(ctx)), nil
+}
+
+func stepsOf(steps []engine.Step) []api.Step {
+	shown := make([]api.Step, 0, len(steps))
+	for _, s := range steps {
+		shown = append(shown, api.Step{Step: s.Name, OK: s.Problem == nil, Ms: s.Took.Milliseconds(), Problem: s.Problem})
 	}
-	return steps, nil
+	return shown
+}
+
+// Details implements api.Agent.
+func (c *control) Details() api.Details {
+	d := api.Details{HardwareID: c.device.Hardware, TestHardware: c.device.Test, Type: c.device.Type,
+		Platform: c.device.Platform, Version: c.device.Version, Trust: api.TrustSystem}
+	site := c.engine.Site()
+	if site == nil {
+		return d
+	}
+	d.Site, d.Hub, d.Enabled = &api.Site{ID: site.ID, Name: site.Name, Code: site.Code}, site.Hub, !site.Disabled
+	switch {
+	case site.CA != "":
+		d.Trust = api.TrustCA
+	case len(site.Pins) > 0:
+		d.Trust = api.TrustFingerprint
+	}
+	return d
 }
 
 // SetEnabled implements api.Agent.

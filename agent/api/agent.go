@@ -21,6 +21,12 @@ type Agent interface {
 	// or site while changes wait is refused with unsent, unless abandon is
 	// set: then they are exported first.
 	SetSite(ctx context.Context, edit SiteEdit, abandon bool) error
+	// Details tells which site this device is, and what it is. It answers at
+	// once.
+	Details() Details
+	// Join tries to join a site. That the hub refuses, or is not reached, is no
+	// error: the result says so. Nothing is kept when it refuses.
+	Join(ctx context.Context, site JoinSite) (Joined, error)
 }
 
 // Status is the state of the agent, as GET /v1/status answers it.
@@ -31,11 +37,22 @@ type Status struct {
 	Link        sitesync.LinkState  `json:"link"`
 	Since       sitesync.Time       `json:"since"` // when Link became so
 	Backlog     uint64              `json:"backlog"`
+	OldestAt    *sitesync.Time      `json:"backlogSince"` // from when the oldest change that waits is, or a little later; nil where none does
+	ETA         *sitesync.Time      `json:"eta"`          // when all that waits will be sent at the present speed; nil where nobody can say
 	LastSync    *sitesync.Time      `json:"lastSync"`
 	Stores      []Store             `json:"stores"`
 	Problem     *sitesync.Problem   `json:"problem"`
 	ClockSkewMs int64               `json:"clockSkewMs"`
 	Lease       *Lease              `json:"lease"` // nil where the site may be offline for any time
+
+	Rates Rates `json:"-"`
+}
+
+// Rates are the speeds of what is under way; 0 where they are not known.
+type Rates struct {
+	Send    float64          // changes a second that the hub takes
+	Loading sitesync.StoreID // the store that arrives
+	Load    float64          // its records a second
 }
 
 // Lease is for how long the stores can be written without contact to the hub.
@@ -61,6 +78,10 @@ type Store struct {
 	Queued   uint64         `json:"queued"`
 	Loaded   Loaded         `json:"loaded"`
 
+	Quarantined uint64         `json:"quarantined"`           // changes that the hub did not apply and nobody has decided on
+	QueuedSince *sitesync.Time `json:"queuedSince,omitempty"` // while changes wait; see backlogSince
+	Why         sitesync.Code  `json:"why,omitempty"`         // it cannot be written: store_moving, store_loading, store_released, lease_expired
+
 	To    string         `json:"to,omitempty"`    // of draining and released: the site that gets it
 	Since *sitesync.Time `json:"since,omitempty"` // when it became so, by this device's clock
 }
@@ -69,6 +90,8 @@ type Store struct {
 type Loaded struct {
 	Records uint64 `json:"records"`
 	Total   uint64 `json:"total"`
+
+	ETA *sitesync.Time `json:"eta,omitempty"` // when all will have arrived at the present speed; only while it arrives
 }
 
 // Step is one step of a connection check, for example "tls" or "login".
@@ -87,4 +110,44 @@ type SiteEdit struct {
 	Name     *string `json:"name,omitempty"`
 	Password *string `json:"password,omitempty"`
 	Code     *string `json:"code,omitempty"`
+}
+
+// Trust says how the hub is known to be the right one.
+type Trust string
+
+const (
+	TrustSystem      Trust = "system"      // by the certificates that the system trusts
+	TrustCA          Trust = "ca"          // by a CA certificate that was entered
+	TrustFingerprint Trust = "fingerprint" // by the fingerprint in a join string
+)
+
+// Details are the site's details on this device, none of them secret, and the
+// device.
+type Details struct {
+	Site         *Site               `json:"site"`
+	Hub          string              `json:"hub"`
+	Trust        Trust               `json:"trust"`
+	Enabled      bool                `json:"enabled"` // false before the first join too
+	HardwareID   sitesync.HardwareID `json:"hardwareId"`
+	TestHardware bool                `json:"testHardware"` // the facts were made up
+	Type         sitesync.SiteType   `json:"type"`
+	Platform     string              `json:"platform"`
+	Version      string              `json:"version"`
+}
+
+// JoinSite says which site to join: by a join string, or by hand.
+type JoinSite struct {
+	Join     string `json:"join,omitempty"`
+	Hub      string `json:"hub,omitempty"`
+	CA       string `json:"ca,omitempty"` // PEM
+	Name     string `json:"name,omitempty"`
+	Password string `json:"password"`
+	Keep     bool   `json:"keep,omitempty"` // also when the hub is not reached
+}
+
+// Joined tells how an attempt to join went.
+type Joined struct {
+	Joined bool   `json:"joined"` // the hub welcomed this device
+	Saved  bool   `json:"saved"`  // the details were kept
+	Steps  []Step `json:"steps"`  // as of a check
 }

@@ -31,6 +31,8 @@ type fakeAgent struct {
 	steps   []Step
 	panics  bool
 	abandon bool
+	join    JoinSite
+	joined  Joined
 }
 
 func (a *fakeAgent) Status() Status {
@@ -60,6 +62,15 @@ func (a *fakeAgent) SetEnabled(_ context.Context, enabled bool) error {
 func (a *fakeAgent) SetSite(_ context.Context, edit SiteEdit, abandon bool) error {
 	a.edit, a.abandon = edit, abandon
 	return a.call("site")
+}
+
+func (a *fakeAgent) Details() Details {
+	return Details{Site: a.status.Site, Hub: a.status.Hub, Trust: TrustCA, Enabled: true, HardwareID: "AAAA", Type: sitesync.TypeMobile, Platform: "p", Version: "v"}
+}
+
+func (a *fakeAgent) Join(_ context.Context, site JoinSite) (Joined, error) {
+	a.join = site
+	return a.joined, a.call("join")
 }
 
 // device is an agent's API on a real database, served on loopback.
@@ -111,7 +122,7 @@ func newDevice(t *testing.T, hosts ...string) *device {
 		Site: &Site{ID: 6, Name: "Nadi", Code: "NAD"}, Hub: "mqtts://hub.example.org:8883", HardwareID: "AAAA",
 		Link: sitesync.LinkOffline, Since: sitesync.At(time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)), Backlog: 99, ClockSkewMs: 5,
 	}}
-	d.api = New(Options{DB: d.db, Agent: d.agent, Tokens: tokens, AllowedHosts: hosts,
+	d.api = New(Options{DB: d.db, Agent: d.agent, Tokens: tokens, AllowedHosts: hosts, Page: fakePage,
 		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	d.server = httptest.NewServer(d.api)
 	t.Cleanup(func() {
@@ -126,6 +137,9 @@ func newDevice(t *testing.T, hosts ...string) *device {
 	})
 	return d
 }
+
+// fakePage stands for the page: something that everybody may read.
+var fakePage = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "page ", r.URL.Path) })
 
 func check(t testing.TB, err error) {
 	t.Helper()

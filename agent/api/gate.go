@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"sitesync/shared/sitesync"
 )
@@ -61,20 +62,54 @@ func hostName(hostport string) string {
 	return strings.ToLower(host)
 }
 
-// authenticate gives the role of the request's token.
+// bearer takes the secret out of a request.
+func bearer(r *http.Request) (secret string, ok bool) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	secret = strings.TrimSpace(secret)
+	return secret, secret != "" && strings.EqualFold(scheme, "Bearer")
+}
+
+// authenticate gives the role of the request's token, or session.
 func (s *Server) authenticate(r *http.Request) (Role, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", sitesync.Errorf(sitesync.CodeToken, "send the header Authorization: Bearer TOKEN; sitesync-agent token create makes tokens",
-			"the request has no token")
+	parent, err := s.caller(r)
+	if err != nil {
+		return "", err
 	}
-	role, err := s.tokens.use(strings.TrimSpace(token))
-	if err != nil { // when it was used could not be written down; that is no reason to refuse
-		s.log.Warn("cannot remember the use of a token", keyError, err)
-	}
+	role := s.tokens.roleOf(parent)
 	if role == "" {
-		return "", sitesync.Errorf(sitesync.CodeToken, "get a valid one with sitesync-agent token create; it may have been revoked",
-			"the token is not one of this agent's")
+		return "", errSessionOver // its token was revoked
 	}
 	return role, nil
+}
+
+var errSessionOver = sitesync.Errorf(sitesync.CodeToken, "sign in again: sitesync-agent open shows a code", "the session is over")
+
+// caller finds the token of a request, or that for which its session stands.
+func (s *Server) caller(r *http.Request) (hash, error) {
+	secret, ok := bearer(r)
+	if !ok {
+		return hash{}, sitesync.Errorf(sitesync.CodeToken, "send the header Authorization: Bearer TOKEN; sitesync-agent token create makes tokens",
+			"the request has no token")
+	}
+	if strings.HasPrefix(secret, sessionPrefix) {
+		if parent, ok := s.sessions.use(secret, time.Now()); ok {
+			return parent, nil
+		}
+		return hash{}, errSessionOver
+	}
+	role, token, err := s.tokens.use(secret)
+	s.notRemembered(err)
+	if role == "" {
+		return hash{}, sitesync.Errorf(sitesync.CodeToken, "get a valid one with sitesync-agent token create; it may have been revoked",
+			"the token is not one of this agent's")
+	}
+	return token, nil
+}
+
+// notRemembered notes that the use of a token could not be written down; that
+// is no reason to refuse it.
+func (s *Server) notRemembered(err error) {
+	if err != nil {
+		s.log.Warn("cannot remember the use of a token", keyError, err)
+	}
 }

@@ -89,7 +89,7 @@ func TestTokensOfRequests(t *testing.T) {
 			t.Error("401 without WWW-Authenticate")
 		}
 	}
-	for _, path := range []string{"/", "/v1", "/v2/status", "/v1/status/", "/v1/inbox", "/v1/stores/NAD1/inbox", "/v1/central/tables/x/records", "//v1/status", "/v1/../v1/status"} {
+	for _, path := range []string{"/index.html", "/v1", "/pages", "/v2/status", "/v1/status/", "/v1/inbox", "/v1/stores/NAD1/inbox", "/v1/central/tables/x/records", "//v1/status", "/v1/../v1/status"} {
 		d.doAs("", "GET", path, "").refused(t, 401, sitesync.CodeToken)
 		d.do("GET", path, "").refused(t, 404, sitesync.CodeNotFound)
 	}
@@ -102,7 +102,7 @@ func TestTokensOfRequests(t *testing.T) {
 func TestRoles(t *testing.T) {
 	d := newDevice(t)
 	admins := map[string]bool{"POST /v1/enable": true, "POST /v1/disable": true, "PUT /v1/site": true,
-		"GET /v1/tokens": true, "POST /v1/tokens": true, "DELETE /v1/tokens/{name}": true}
+		"GET /v1/tokens": true, "POST /v1/tokens": true, "DELETE /v1/tokens/{name}": true, "POST /v1/join": true, "POST /v1/session/code": true}
 	for _, rt := range routes {
 		if rt.path == "/v1/stores/{code}/changes" {
 			continue // it would not end
@@ -114,6 +114,10 @@ func TestRoles(t *testing.T) {
 		}
 		if forbidden {
 			r.refused(t, 403, sitesync.CodeForbidden)
+		}
+		open := rt.method == "POST" && rt.path == "/v1/session"
+		if r := d.doAs("", rt.method, fill(rt.path), ""); (r.status != 401) != open {
+			t.Errorf("%s %s without a token: %d %s", rt.method, rt.path, r.status, r.body)
 		}
 		if r := d.doAs(d.admin, rt.method, fill(rt.path), ""); r.status == 401 || r.status == 403 {
 			t.Errorf("%s %s with the role admin: %d %s", rt.method, rt.path, r.status, r.body)
@@ -133,7 +137,9 @@ func TestMethods(t *testing.T) {
 		{"OPTIONS", "/v1/status", "GET, HEAD"},
 		{"GET", "/v1/sync", "POST"},
 		{"PATCH", anItem, "GET, HEAD, PUT, DELETE"},
-		{"HEAD", "/v1/site", "PUT"},
+		{"HEAD", "/v1/sync", "POST"},
+		{"DELETE", "/v1/site", "GET, HEAD, PUT"},
+		{"GET", "/v1/session", "POST, DELETE"},
 		{"DELETE", "/v1/tokens", "GET, HEAD, POST"},
 		{"PROPFIND", "/v1/receipts", "GET, HEAD"},
 	} {

@@ -17,7 +17,7 @@ type handler func(s *Server, w http.ResponseWriter, r *http.Request) error
 // route is one call of the API.
 type route struct {
 	method, path string
-	role         Role     // the least one
+	role         Role     // the least one; "" is everybody
 	query        []string // parameters it takes; others are refused
 	serve        handler
 }
@@ -30,7 +30,9 @@ var routes = []route{
 	{"POST", "/v1/check", RoleApp, nil, (*Server).postCheck},
 	{"POST", "/v1/enable", RoleAdmin, nil, (*Server).postEnable},
 	{"POST", "/v1/disable", RoleAdmin, nil, (*Server).postDisable},
+	{"GET", "/v1/site", RoleApp, nil, (*Server).getSite},
 	{"PUT", "/v1/site", RoleAdmin, []string{"abandon"}, (*Server).putSite},
+	{"POST", "/v1/join", RoleAdmin, nil, (*Server).postJoin},
 
 	{"GET", "/v1/stores", RoleApp, nil, (*Server).listStores},
 	{"GET", recordPath, RoleApp, nil, (*Server).getRecord},
@@ -41,6 +43,11 @@ var routes = []route{
 	{"GET", "/v1/stores/{code}/changes", RoleApp, nil, (*Server).getChanges},
 	{"GET", "/v1/receipts", RoleApp, []string{"after", "limit"}, (*Server).listReceipts},
 
+	{"GET", "/v1/refused", RoleApp, []string{"limit"}, (*Server).listRefused},
+
+	{"POST", "/v1/session", "", nil, (*Server).postSession},
+	{"DELETE", "/v1/session", RoleApp, nil, (*Server).deleteSession},
+	{"POST", "/v1/session/code", RoleAdmin, nil, (*Server).postCode},
 	{"GET", "/v1/tokens", RoleAdmin, nil, (*Server).listTokens},
 	{"POST", "/v1/tokens", RoleAdmin, nil, (*Server).postToken},
 	{"DELETE", "/v1/tokens/{name}", RoleAdmin, nil, (*Server).deleteToken},
@@ -58,6 +65,10 @@ func (s *Server) newMux() *http.ServeMux {
 		mux.Handle(path, s.handle(calls))
 	}
 	mux.Handle("/", s.handle(nil))
+	if s.page != nil {
+		mux.Handle("GET /{$}", s.page)
+		mux.Handle("GET /page/", s.page)
+	}
 	return mux
 }
 
@@ -72,6 +83,10 @@ func (s *Server) handle(calls []route) http.Handler {
 }
 
 func (s *Server) call(calls []route, w http.ResponseWriter, r *http.Request) error {
+	i := slices.IndexFunc(calls, func(c route) bool { return c.answers(r.Method) })
+	if i >= 0 && calls[i].role == "" {
+		return calls[i].run(s, w, r)
+	}
 	role, err := s.authenticate(r)
 	if err != nil {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="sitesync-agent"`)
@@ -80,7 +95,6 @@ func (s *Server) call(calls []route, w http.ResponseWriter, r *http.Request) err
 	if len(calls) == 0 {
 		return sitesync.Errorf(sitesync.CodeNotFound, "see the API's description for the paths there are", "there is nothing at this path")
 	}
-	i := slices.IndexFunc(calls, func(c route) bool { return c.answers(r.Method) })
 	if i < 0 {
 		w.Header().Set("Allow", allowed(calls))
 		return sitesync.Errorf(sitesync.CodeMethod, "use "+allowed(calls), "%s is not possible here", r.Method)
@@ -90,6 +104,10 @@ func (s *Server) call(calls []route, w http.ResponseWriter, r *http.Request) err
 		return sitesync.Errorf(sitesync.CodeForbidden, "use a token with the role "+string(c.role),
 			"the token has the role %s, which may not do this", role)
 	}
+	return c.run(s, w, r)
+}
+
+func (c *route) run(s *Server, w http.ResponseWriter, r *http.Request) error {
 	if err := checkQuery(r, c.query); err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type Options struct {
 	DB           *localdb.DB
 	Agent        Agent
 	Tokens       *Tokens
+	Page         http.Handler // what is served at / and below /page/ to everybody; nil for nothing
 	AllowedHosts []string     // host names and addresses to answer for besides loopback
 	Log          *slog.Logger // nil logs nothing
 }
@@ -49,12 +50,17 @@ type Server struct {
 	db      *localdb.DB
 	agent   Agent
 	tokens  *Tokens
+	page    http.Handler
 	hosts   hosts
 	log     *slog.Logger
 	mux     *http.ServeMux
 	bodies  *semaphore.Weighted // bytes of bulk bodies in memory: one of the largest, and small ones beside it
 	watch   *localdb.Watch
 	history history
+
+	codes    *codes
+	sessions sessions
+
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -65,9 +71,10 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		db: o.DB, agent: o.Agent, tokens: o.Tokens, log: o.Log,
+		db: o.DB, agent: o.Agent, tokens: o.Tokens, page: o.Page, log: o.Log,
 		hosts:  newHosts(o.AllowedHosts),
 		bodies: semaphore.NewWeighted(maxBulk + maxBulk/4),
+		codes:  newCodes(), sessions: sessions{open: map[hash]session{}},
 		closed: make(chan struct{}),
 	}
 	s.history.init()

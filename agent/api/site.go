@@ -56,6 +56,41 @@ func (s *Server) setEnabled(w http.ResponseWriter, r *http.Request, enabled bool
 	return s.getStatus(w, r)
 }
 
+func (s *Server) getSite(w http.ResponseWriter, _ *http.Request) error {
+	return answer(w, http.StatusOK, s.agent.Details())
+}
+
+// postJoin answers how far the attempt came; that it was refused is a result.
+func (s *Server) postJoin(w http.ResponseWriter, r *http.Request) error {
+	var site JoinSite
+	if err := decode(w, r, &site); err != nil {
+		return err
+	}
+	if err := site.check(); err != nil {
+		return err
+	}
+	joined, err := s.agent.Join(r.Context(), site)
+	if err != nil {
+		return err
+	}
+	joined.Steps = append([]Step{}, joined.Steps...)
+	return answer(w, http.StatusOK, joined)
+}
+
+// check holds what somebody entered against the rules that need no knowledge of
+// the hub.
+func (j *JoinSite) check() error {
+	byHand := SiteEdit{Password: &j.Password}
+	switch {
+	case j.Join != "" && (j.Hub != "" || j.CA != "" || j.Name != ""):
+		return invalid("join", "send a join string alone, or hub, ca and name", "a join string and a site by hand exclude each other")
+	case j.Join != "":
+		return byHand.check()
+	}
+	byHand.Hub, byHand.Name, byHand.CA = &j.Hub, &j.Name, &j.CA
+	return byHand.check()
+}
+
 func (s *Server) putSite(w http.ResponseWriter, r *http.Request) error {
 	abandon, err := flagOf(r, "abandon")
 	if err != nil {

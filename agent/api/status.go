@@ -37,11 +37,20 @@ func (s *Server) status() Status { return Complete(s.agent.Status(), s.db) }
 // is wrong with them when nothing else is.
 func Complete(st Status, db *localdb.DB) Status {
 	stores := db.Stores()
+	now := time.Now()
 	st.Backlog, st.Stores = 0, make([]Store, 0, len(stores))
 	for i := range stores {
-		st.Stores = append(st.Stores, storeOf(db, &stores[i]))
-		st.Backlog += stores[i].Queued()
+		s := storeOf(db, &stores[i])
+		if left := s.Loaded.Total - min(s.Loaded.Records, s.Loaded.Total); stores[i].ID == st.Rates.Loading && s.Phase == sitesync.PhaseLoading {
+			s.Loaded.ETA = expected(now, left, st.Rates.Load)
+		}
+		if since := s.QueuedSince; since != nil && (st.OldestAt == nil || since.Before(st.OldestAt.Time)) {
+			st.OldestAt = since
+		}
+		st.Stores = append(st.Stores, s)
+		st.Backlog += s.Queued
 	}
+	st.ETA = expected(now, st.Backlog, st.Rates.Send)
 	var overdue *sitesync.Problem
 	if st.Lease, overdue = leaseOf(db.Lease()); overdue != nil && (st.Problem == nil || st.Problem.Code == sitesync.ProblemUnreachable) {
 		st.Problem = overdue
@@ -50,6 +59,19 @@ func Complete(st Status, db *localdb.DB) Status {
 		st.Problem = problemOf(stores)
 	}
 	return st
+}
+
+// farthest is beyond what anybody waits for; a speed that would need longer
+// says that nothing moves.
+const farthest = 30 * 24 * time.Hour
+
+// expected is when so much will be done at a speed.
+func expected(now time.Time, left uint64, rate float64) *sitesync.Time {
+	if left == 0 || rate <= 0 || float64(left)/rate > farthest.Seconds() {
+		return nil
+	}
+	at := sitesync.At(now.Add(time.Duration(float64(left) / rate * float64(time.Second))))
+	return &at
 }
 
 // leaseOf shows a lease, and what is to be said of one that is over.
@@ -84,7 +106,9 @@ func storeOf(db *localdb.DB, s *localdb.Store) Store {
 	if s.Resync != nil {
 		loaded = Loaded{Records: s.Resync.Records, Total: s.Resync.Total}
 	}
-	shown := Store{Code: s.Code, Phase: s.Phase, Writable: db.Writable(s) == nil, Epoch: s.Epoch, Queued: s.Queued(), Loaded: loaded}
+	why := sitesync.CodeOf(db.Writable(s))
+	shown := Store{Code: s.Code, Phase: s.Phase, Writable: why == "", Epoch: s.Epoch, Queued: s.Queued(), Loaded: loaded,
+		Quarantined: s.Quarantined, QueuedSince: s.QueuedSince(), Why: why}
 	if s.Phase == sitesync.PhaseDraining || s.Phase == sitesync.PhaseReleased {
 		since := s.Since
 		shown.To, shown.Since = s.To, &since

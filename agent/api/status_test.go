@@ -17,9 +17,11 @@ import (
 func TestStatus(t *testing.T) {
 	d := newDevice(t)
 	d.do("PUT", anItem, `{"a":1}`)
+	store, _ := d.db.Store(3)
+	since := store.QueuedSince().Format(sitesync.TimeFormat)
 	d.do("GET", "/v1/status", "").want(t, 200, `{"site":{"id":6,"name":"Nadi","code":"NAD"},"hub":"mqtts://hub.example.org:8883","hardwareId":"AAAA",`+
-		`"link":"offline","since":"2026-01-02T03:04:05.006Z","backlog":1,"lastSync":null,"stores":[{"code":"NAD1","phase":"active","writable":true,`+
-		`"epoch":"1.4","queued":1,"loaded":{"records":1,"total":1}}],"problem":null,"clockSkewMs":5,"lease":null}`)
+		`"link":"offline","since":"2026-01-02T03:04:05.006Z","backlog":1,"backlogSince":"`+since+`","eta":null,"lastSync":null,"stores":[{"code":"NAD1","phase":"active","writable":true,`+
+		`"epoch":"1.4","queued":1,"loaded":{"records":1,"total":1},"quarantined":0,"queuedSince":"`+since+`"}],"problem":null,"clockSkewMs":5,"lease":null}`)
 }
 
 func TestStatusBeforeJoin(t *testing.T) {
@@ -37,7 +39,7 @@ func TestStores(t *testing.T) {
 	d.do("PUT", anItem, `{"a":1}`)
 	store, _ := d.db.Store(3)
 	d.do("GET", "/v1/stores", "").want(t, 200, `{"items":[{"id":3,"code":"NAD1","phase":"active","writable":true,"epoch":"1.4","queued":1,`+
-		`"loaded":{"records":1,"total":1},"name":"","records":1,"digest":"`+store.Digest.String()+`","head":"`+store.Cursor.String()+`","problem":null}]}`)
+		`"loaded":{"records":1,"total":1},"quarantined":0,"queuedSince":"`+store.QueuedSince().Format(sitesync.TimeFormat)+`","name":"","records":1,"digest":"`+store.Digest.String()+`","head":"`+store.Cursor.String()+`","problem":null}]}`)
 }
 
 func TestLoaded(t *testing.T) {
@@ -46,9 +48,30 @@ func TestLoaded(t *testing.T) {
 	check(t, d.db.Assign([]wire.AssignedStore{a}, d.agent.status.Since.Time))
 	var st Status
 	d.do("GET", "/v1/status", "").decode(t, &st)
-	want := Store{Code: "NAD1", Phase: sitesync.PhaseLoading, Epoch: a.Epoch, Loaded: Loaded{Records: 0, Total: 40}}
+	want := Store{Code: "NAD1", Phase: sitesync.PhaseLoading, Epoch: a.Epoch, Loaded: Loaded{Records: 0, Total: 40}, Why: sitesync.CodeStoreLoading}
 	if len(st.Stores) != 1 || st.Stores[0] != want {
 		t.Errorf("stores %+v, want %+v", st.Stores, want)
+	}
+	d.agent.status.Rates = Rates{Loading: 3, Load: 4, Send: 7}
+	before := time.Now()
+	d.do("GET", "/v1/status", "").decode(t, &st)
+	if eta := st.Stores[0].Loaded.ETA; eta == nil || eta.Sub(before) < 9*time.Second || eta.Sub(before) > time.Minute || st.ETA != nil {
+		t.Errorf("40 records at 4 a second are expected at %v, nothing to send at %v", eta, st.ETA)
+	}
+}
+
+// TestExpected says when all that waits will be sent, as long as that means
+// something.
+func TestExpected(t *testing.T) {
+	d := newDevice(t)
+	d.do("PUT", anItem, `{"a":1}`)
+	for rate, known := range map[float64]bool{0: false, -1: false, 0.01: true, 1e9: true, 1e-9: false} {
+		d.agent.status.Rates = Rates{Send: rate}
+		var st Status
+		d.do("GET", "/v1/status", "").decode(t, &st)
+		if (st.ETA != nil) != known {
+			t.Errorf("at %v changes a second it is expected at %v", rate, st.ETA)
+		}
 	}
 }
 
@@ -183,6 +206,58 @@ func TestSite(t *testing.T) {
 	d.doAs(d.admin, "PUT", "/v1/site", `{"name":"Nadi"}`).refused(t, 409, sitesync.CodeUnsent)
 	if strings.Contains(d.log.String(), "secret words") {
 		t.Error("the log has the password")
+	}
+}
+
+func TestDetails(t *testing.T) {
+	d := newDevice(t)
+	d.do("GET", "/v1/site", "").want(t, 200, `{"site":{"id":6,"name":"Nadi","code":"NAD"},"hub":"mqtts://hub.example.org:8883","trust":"ca","enabled":true,`+
+		`"hardwareId":"AAAA","testHardware":false,"type":"mobile","platform":"p","version":"v"}`)
+}
+
+func TestJoin(t *testing.T) {
+	d := newDevice(t)
+	d.doAs(d.admin, "POST", "/v1/join", `{"join":"sitesync1:x","password":"secret words","keep":true}`).want(t, 200, `{"joined":false,"saved":false,"steps":[]}`)
+	if d.agent.join != (JoinSite{Join: "sitesync1:x", Password: "secret words", Keep: true}) {
+		t.Errorf("%+v", d.agent.join)
+	}
+	d.agent.joined = Joined{Joined: true, Saved: true, Steps: []Step{{Step: "resolve", OK: true, Ms: 3}}}
+	d.doAs(d.admin, "POST", "/v1/join", `{"hub":"mqtts://h:1","name":"Nadi","password":"secret words"}`).
+		want(t, 200, `{"joined":true,"saved":true,"steps":[{"step":"resolve","ok":true,"ms":3,"problem":null}]}`)
+	d.agent.calls = nil
+	for body, field := range map[string]string{
+		`{}`: "hub", `{"join":"x"}`: "password", `{"join":"x","hub":"y","password":"p"}`: "join", `{"hub":"mqtts://h","password":"p"}`: "name",
+		`{"hub":"mqtts://h","name":"a/b","password":"p"}`: "name", `{"hub":"mqtts://h","name":"a","password":"p","ca":"x"}`: "ca", `{"hub":1}`: "hub",
+	} {
+		if p := d.doAs(d.admin, "POST", "/v1/join", body).refused(t, 400, sitesync.CodeInvalid); p.Field != field {
+			t.Errorf("%s: field %q, want %q", body, p.Field, field)
+		}
+	}
+	d.agent.err = sitesync.Errorf(sitesync.CodeUnsent, "export it", "3 changes wait")
+	d.doAs(d.admin, "POST", "/v1/join", `{"join":"x","password":"secret words"}`).refused(t, 409, sitesync.CodeUnsent)
+	if strings.Contains(d.log.String(), "secret words") || len(d.agent.calls) != 1 {
+		t.Errorf("calls %q, log %s", d.agent.calls, d.log)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	d := newDevice(t)
+	d.do("GET", "/v1/refused", "").want(t, 200, `{"items":[]}`)
+	for _, id := range []string{"a", "b", "c"} {
+		d.do("PUT", "/v1/stores/NAD1/tables/stock/records/"+id, `{}`)
+	}
+	d.do("DELETE", "/v1/stores/NAD1/tables/stock/records/a", "")
+	store, _ := d.db.Store(3)
+	_, err := d.db.Settle(3, &wire.Receipt{Epoch: store.Epoch, Settled: 4, Chain: store.Outbox.LastChain,
+		Quarantined: []wire.Refusal{{N: 2, Reason: sitesync.ReasonSize, Table: "stock", ID: "b"}, {N: 4, Reason: sitesync.ReasonStaleEpoch, Table: "stock", ID: "a"}}})
+	check(t, err)
+	newest := `{"store":"NAD1","epoch":"1.4","n":4,"op":"delete","table":"stock","id":"a","reason":"stale_epoch"}`
+	d.do("GET", "/v1/refused", "").want(t, 200, `{"items":[`+newest+`,{"store":"NAD1","epoch":"1.4","n":2,"op":"put","table":"stock","id":"b","reason":"size"}]}`)
+	d.do("GET", "/v1/refused?limit=1", "").want(t, 200, `{"items":[`+newest+`]}`)
+	d.do("GET", "/v1/refused?limit=0", "").refused(t, 400, sitesync.CodeInvalid)
+	var st Status
+	if d.do("GET", "/v1/status", "").decode(t, &st); st.Stores[0].Quarantined != 2 {
+		t.Errorf("%+v", st.Stores)
 	}
 }
 

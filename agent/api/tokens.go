@@ -75,7 +75,7 @@ func (t *Tokens) Create(name string, role Role) (secret string, err error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at, found := t.find(name)
+	at, found := t.named(name)
 	if found || name == LocalToken {
 		return "", sitesync.Errorf(sitesync.CodeExists, "choose another name, or revoke that one first", "there is a token %q already", name).WithField("name")
 	}
@@ -106,42 +106,60 @@ func (t *Tokens) Revoke(name string) error {
 	if name == LocalToken {
 		return t.renewLocal()
 	}
-	at, found := t.find(name)
+	at, found := t.named(name)
 	if !found {
 		return sitesync.Errorf(sitesync.CodeNotFound, "list the tokens to see their names", "there is no token %q", clip(name)).WithField("name")
 	}
 	return t.save(slices.Delete(slices.Clone(t.saved), at, at+1))
 }
 
-func (t *Tokens) find(name string) (at int, found bool) {
+func (t *Tokens) named(name string) (at int, found bool) {
 	return slices.BinarySearchFunc(t.saved, name, func(s savedToken, name string) int { return strings.Compare(s.Name, name) })
 }
 
-// use gives the role of a token, "" when it is none, and remembers that it was
-// used. err is about the remembering alone. How long it takes tells nothing
-// about the tokens there are.
-func (t *Tokens) use(secret string) (role Role, err error) {
+// use gives the role of a token, "" when it is none, with its hash, and
+// remembers that it was used. err is about the remembering alone. How long it
+// takes tells nothing about the tokens there are.
+func (t *Tokens) use(secret string) (role Role, sent hash, err error) {
 	if len(secret) > maxTokenText {
-		return "", nil
+		return "", hash{}, nil
 	}
-	sent := sha256.Sum256([]byte(secret))
+	sent = sha256.Sum256([]byte(secret))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if subtle.ConstantTimeCompare(sent[:], t.local.Hash[:]) == 1 {
+	role, at := t.find(sent)
+	switch {
+	case role == "":
+		return "", hash{}, nil
+	case at < 0:
 		now := sitesync.At(time.Now().Truncate(usedEvery))
 		t.local.LastUsed = &now
+		return role, sent, nil
+	}
+	return role, sent, t.remember(at)
+}
+
+// roleOf gives the role of a token by its hash, "" when there is none any more.
+func (t *Tokens) roleOf(sent hash) Role {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	role, _ := t.find(sent)
+	return role
+}
+
+// find looks for a token by its hash: at is its place among the saved ones, -1
+// for the local one.
+func (t *Tokens) find(sent hash) (role Role, at int) {
+	at = -1
+	if subtle.ConstantTimeCompare(sent[:], t.local.Hash[:]) == 1 {
 		role = RoleAdmin
 	}
-	used := -1
 	for i := range t.saved {
 		if subtle.ConstantTimeCompare(sent[:], t.saved[i].Hash[:]) == 1 {
-			used, role = i, t.saved[i].Role
+			role, at = t.saved[i].Role, i
 		}
 	}
-	if used < 0 {
-		return role, nil
-	}
-	return role, t.remember(used)
+	return role, at
 }
 
 func (t *Tokens) remember(i int) error {

@@ -19,9 +19,9 @@ func openTokens(t *testing.T, dir string) *Tokens {
 }
 
 // role gives the role of a token.
-func (t *Tokens) roleOf(tt *testing.T, secret string) Role {
+func (t *Tokens) rightsOf(tt *testing.T, secret string) Role {
 	tt.Helper()
-	role, err := t.use(secret)
+	role, _, err := t.use(secret)
 	check(tt, err)
 	return role
 }
@@ -43,7 +43,7 @@ func TestTokens(t *testing.T) {
 	local := localToken(t, dir)
 	for range 2 {
 		for secret, want := range map[string]Role{app: RoleApp, admin: RoleAdmin, local: RoleAdmin, "": "", "x": "", app + "x": "", strings.ToUpper(app): ""} {
-			if got := tokens.roleOf(t, secret); got != want {
+			if got := tokens.rightsOf(t, secret); got != want {
 				t.Errorf("a token has the role %q, want %q", got, want)
 			}
 		}
@@ -58,11 +58,11 @@ func TestTokens(t *testing.T) {
 			t.Errorf("tokens %s", names)
 		}
 		tokens = openTokens(t, dir) // and once more from the files
-		_, _ = tokens.use(local)
+		_, _, _ = tokens.use(local)
 	}
 	check(t, tokens.Revoke("till"))
 	for _, tokens := range []*Tokens{tokens, openTokens(t, dir)} {
-		if tokens.roleOf(t, app) != "" || tokens.roleOf(t, admin) != RoleAdmin {
+		if tokens.rightsOf(t, app) != "" || tokens.rightsOf(t, admin) != RoleAdmin {
 			t.Error("the revoked token is good, or another is not")
 		}
 	}
@@ -85,12 +85,12 @@ func TestLocalTokenIsReplaced(t *testing.T) {
 	tokens := openTokens(t, dir)
 	former := localToken(t, dir)
 	check(t, tokens.Revoke(LocalToken))
-	if now := localToken(t, dir); now == former || tokens.roleOf(t, former) != "" || tokens.roleOf(t, now) != RoleAdmin {
+	if now := localToken(t, dir); now == former || tokens.rightsOf(t, former) != "" || tokens.rightsOf(t, now) != RoleAdmin {
 		t.Error("the local token was not replaced")
 	}
 	check(t, os.Remove(filepath.Join(dir, "token")))
 	tokens = openTokens(t, dir)
-	if tokens.roleOf(t, localToken(t, dir)) != RoleAdmin {
+	if tokens.rightsOf(t, localToken(t, dir)) != RoleAdmin {
 		t.Error("no local token was made")
 	}
 	check(t, os.Chmod(filepath.Join(dir, "token"), 0o644))
@@ -149,16 +149,16 @@ func TestLastUse(t *testing.T) {
 		tokens := openTokens(t, dir)
 		app, err := tokens.Create("till", RoleApp)
 		check(t, err)
-		tokens.roleOf(t, app)
+		tokens.rightsOf(t, app)
 		before, err := os.Stat(filepath.Join(dir, "tokens.json"))
 		check(t, err)
 		time.Sleep(usedEvery / 2)
-		tokens.roleOf(t, app)
+		tokens.rightsOf(t, app)
 		if after, err := os.Stat(filepath.Join(dir, "tokens.json")); err != nil || !os.SameFile(before, after) {
 			t.Error("the file was written again within the hour")
 		}
 		time.Sleep(usedEvery)
-		tokens.roleOf(t, app)
+		tokens.rightsOf(t, app)
 		if after, err := os.Stat(filepath.Join(dir, "tokens.json")); err != nil || os.SameFile(before, after) {
 			t.Error("the file was not written after an hour")
 		}
@@ -173,7 +173,7 @@ func TestTokenCalls(t *testing.T) {
 	var made CreatedToken
 	r := d.doAs(d.admin, "POST", "/v1/tokens", `{"name":"scale","role":"app"}`)
 	r.decode(t, &made)
-	if r.status != 201 || made.Name != "scale" || made.Role != RoleApp || d.tokens.roleOf(t, made.Token) != RoleApp {
+	if r.status != 201 || made.Name != "scale" || made.Role != RoleApp || d.tokens.rightsOf(t, made.Token) != RoleApp {
 		t.Errorf("answer %d %+v", r.status, made.Name)
 	}
 	if strings.Contains(d.log.String(), made.Token) {

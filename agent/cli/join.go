@@ -76,7 +76,7 @@ Exit codes: 0 the hub welcomed this device; 3 it refused, and nothing was saved;
 func (p *program) joinSite(cmd *cobra.Command, r agentd.JoinRequest) error {
 	if c, err := client.Open(p.config.Data); err == nil {
 		if _, err := c.Status(cmd.Context()); err == nil {
-			return sitesync.Errorf(sitesync.CodeDataLocked, "stop it, join, and start it again; or use its page or PUT /v1/site", "an agent is running on %s", p.config.Data)
+			return sitesync.Errorf(sitesync.CodeDataLocked, "use its page (sitesync-agent open), or stop it, join, and start it again", "an agent is running on %s", p.config.Data)
 		}
 	}
 	a, err := p.open()
@@ -84,7 +84,8 @@ func (p *program) joinSite(cmd *cobra.Command, r agentd.JoinRequest) error {
 		return err
 	}
 	defer a.Close()
-	if err := a.Join(cmd.Context(), r); err != nil {
+	r.Keep = true
+	if _, err := a.Join(cmd.Context(), r); err != nil {
 		if e := sitesync.AsError(err); e != nil {
 			return sitesync.Errorf(e.Code, clause(e.Next), "%s", clause(e.Message))
 		}

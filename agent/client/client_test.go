@@ -42,6 +42,11 @@ func (e *engine) SetSite(_ context.Context, edit api.SiteEdit, abandon bool) err
 	return e.err
 }
 
+func (e *engine) Details() api.Details { return api.Details{Hub: "mqtts://hub:1"} }
+func (e *engine) Join(context.Context, api.JoinSite) (api.Joined, error) {
+	return api.Joined{}, e.err
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

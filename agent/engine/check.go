@@ -29,7 +29,7 @@ const (
 func (e *Engine) Check(ctx context.Context) (steps []Step) {
 	err := e.Pause(ctx, func() error {
 		for again := 0; ; again++ {
-			c := check{since: time.Now(), reached: link.StageResolve}
+			c := newCheck()
 			err := c.run(ctx, e)
 			if steps = c.steps; !errors.Is(err, errAgain) || again == mostAtOnce {
 				return nil
@@ -49,6 +49,8 @@ type check struct {
 	since   time.Time
 	reached link.Stage
 }
+
+func newCheck() *check { return &check{since: time.Now(), reached: link.StageResolve} }
 
 var nextStage = map[link.Stage]link.Stage{link.StageResolve: link.StageConnect, link.StageConnect: link.StageTLS,
 	link.StageTLS: link.StageLogin, link.StageWebSocket: link.StageLogin, link.StageLogin: link.StageSession}

@@ -95,44 +95,43 @@ func (e *Engine) dropLocked() {
 }
 
 // Join makes one attempt with new details and keeps them unless the hub
-// refuses. Errors: refused (nothing is kept), unreachable (kept; Run goes on
-// trying).
-func (e *Engine) Join(ctx context.Context, next Site) error {
-	return e.Pause(ctx, func() error {
+// refuses; where it is not reached they are kept if keep says so. It tells how
+// far the attempt came. Errors: refused (nothing is kept), unreachable (Run
+// goes on trying, with keep).
+func (e *Engine) Join(ctx context.Context, next Site, keep bool) (steps []Step, err error) {
+	paused := e.Pause(ctx, func() error {
 		before, err := e.use(&next)
 		if err != nil {
 			return err
 		}
-		switch err := e.greeted(ctx); {
+		steps, err = e.greeted(ctx)
+		switch {
 		case err == nil:
 			return nil
-		case sitesync.CodeOf(err) == sitesync.CodeRefused:
+		case !keep || sitesync.CodeOf(err) == sitesync.CodeRefused:
 			return errors.Join(err, e.restore(before))
 		default:
 			return errors.Join(err, e.save())
 		}
 	})
+	return steps, paused
 }
 
 // greeted dials until the hub has said welcome and has nothing more to settle,
 // which is mostly twice: with the password, then with the credential that came
-// for it.
-func (e *Engine) greeted(ctx context.Context) (err error) {
+// for it. The steps are those of the last time.
+func (e *Engine) greeted(ctx context.Context) (steps []Step, err error) {
 	for range 1 + mostAtOnce {
-		site := e.now()
-		var s *session
-		if s, err = e.open(ctx, site, site.Hub, nil); err == nil {
-			s.close()
-			return nil
-		}
-		if !errors.Is(err, errAgain) {
+		c := newCheck()
+		err = c.run(ctx, e)
+		if steps = c.steps; !errors.Is(err, errAgain) {
 			break
 		}
 	}
-	if site := e.now(); site.Credential != "" && sitesync.CodeOf(err) != sitesync.CodeRefused {
-		return nil // welcomed all the same; Run shows the credential
+	if site := e.now(); err != nil && site.Credential != "" && sitesync.CodeOf(err) != sitesync.CodeRefused {
+		return steps, nil // welcomed all the same; Run shows the credential
 	}
-	return err
+	return steps, err
 }
 
 // now is the site as it is, not to be changed.

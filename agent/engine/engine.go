@@ -68,6 +68,10 @@ type Engine struct {
 	drop   context.CancelCauseFunc // ends the session of now
 	pauses int                     // how many want that there is none
 	asked  bool                    // a person wants to sync now
+
+	sending      progress // of the changes that wait; zero while none is on its way
+	loading      progress // of the store that arrives
+	loadingStore sitesync.StoreID
 }
 
 // New makes an engine of a data directory. Errors: data_newer, invalid.

@@ -301,7 +301,7 @@ func TestJoin(t *testing.T) {
 		w.run()
 		w.until("unjoined", time.Second, func() bool { return w.engine.Status().Link == sitesync.LinkUnjoined })
 		next := Site{Hub: "mqtts://hub:8883", Name: "Nadi", Password: "wrong", Fresh: true}
-		if err := w.engine.Join(context.Background(), next); sitesync.CodeOf(err) != sitesync.CodeRefused {
+		if _, err := w.engine.Join(context.Background(), next, true); sitesync.CodeOf(err) != sitesync.CodeRefused {
 			t.Errorf("joining with a wrong password: %v", err)
 		}
 		if s := w.saved(); s != nil || w.engine.Site() != nil {
@@ -309,7 +309,7 @@ func TestJoin(t *testing.T) {
 		}
 		next.Password = "secret"
 		w.net.down = true
-		if err := w.engine.Join(context.Background(), next); sitesync.CodeOf(err) != sitesync.CodeUnreachable {
+		if _, err := w.engine.Join(context.Background(), next, true); sitesync.CodeOf(err) != sitesync.CodeUnreachable {
 			t.Errorf("joining a hub that is away: %v", err)
 		}
 		if s := w.saved(); s == nil || s.Password != "secret" {
@@ -320,7 +320,7 @@ func TestJoin(t *testing.T) {
 
 		// Again, over a device that has joined.
 		next.Password = "wrong"
-		if err := w.engine.Join(context.Background(), next); sitesync.CodeOf(err) != sitesync.CodeRefused {
+		if _, err := w.engine.Join(context.Background(), next, true); sitesync.CodeOf(err) != sitesync.CodeRefused {
 			t.Errorf("joining with a wrong password: %v", err)
 		}
 		if s := w.saved(); s == nil || s.Credential == "" || s.Password != "" {
@@ -328,7 +328,8 @@ func TestJoin(t *testing.T) {
 		}
 		w.online()
 		next.Password = "secret"
-		w.check(w.engine.Join(context.Background(), next))
+		_, err := w.engine.Join(context.Background(), next, true)
+		w.check(err)
 		if s := w.saved(); s.Credential == "" || s.Password != "" {
 			t.Errorf("after a join: %+v", s)
 		}

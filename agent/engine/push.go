@@ -32,6 +32,14 @@ type flight struct {
 // back begins again at what is settled, with care.
 func (p *pushing) back() { p.flight, p.alone = nil, true }
 
+// began is when the oldest batch that is on its way was sent; at, when none is.
+func (p *pushing) began(at time.Time) time.Time {
+	if len(p.flight) == 0 {
+		return at
+	}
+	return p.flight[0].at
+}
+
 // bytes is the size of what is on its way.
 func (p *pushing) bytes() (n int) {
 	for i := range p.flight {

@@ -63,9 +63,10 @@ func (s *session) judgeDiverged(store sitesync.StoreID, r *wire.Receipt) error {
 // as it was.
 func (s *session) settled(before *localdb.Store, p *pushing, r *wire.Receipt, at time.Time) error {
 	st, _ := s.db.Store(before.ID)
-	if confirmed(&st, r.Epoch) > confirmed(before, r.Epoch) {
+	if now, then := confirmed(&st, r.Epoch), confirmed(before, r.Epoch); now > then {
 		p.badFrames, p.alone = 0, false
 		s.engine.synced()
+		s.engine.sentSome(p.began(at), before.Queued()-min(before.Queued(), st.Queued()), s.db.Backlog() > 0)
 		if err := s.letGo(&st); err != nil {
 			return err
 		}

@@ -191,7 +191,9 @@ func (s *session) chunk(store sitesync.StoreID, c *wire.Chunk, m *message) error
 		return s.askAgain(r)
 	case err != nil:
 		return err
-	case !c.Last:
+	}
+	s.engine.loadedSome(store, l.began, uint64(len(c.Records)))
+	if !c.Last {
 		s.waits.progress(r, time.Now().Add(s.downTimeout(l.credit-min(l.credit, l.arrived))))
 		return nil
 	}

@@ -19,13 +19,22 @@ type Status struct {
 	Problem   *sitesync.Problem
 	ClockSkew time.Duration // this device ahead of the hub
 	HubTime   time.Time     // when ClockSkew was taken; zero: never
+
+	SendRate float64          // changes a second that the hub settles; 0: not known
+	Loading  sitesync.StoreID // the store that arrives, with LoadRate
+	LoadRate float64          // records a second; 0: not known
 }
 
 // Status gives the engine's part of the agent's status.
 func (e *Engine) Status() Status {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.status
+	st, now := e.status, time.Now()
+	if st.Link == sitesync.LinkOnline {
+		st.SendRate = e.sending.rate(now)
+		st.Loading, st.LoadRate = e.loadingStore, e.loading.rate(now)
+	}
+	return st
 }
 
 // show shows the state of the link, and what is wrong with it.
@@ -41,6 +50,7 @@ func (e *Engine) showLocked(state sitesync.LinkState, p *sitesync.Problem) {
 			e.Log.Info("link to the hub", "state", state)
 		}
 		e.status.Link, e.status.Since = state, time.Now()
+		e.sending, e.loading, e.loadingStore = progress{}, progress{}, 0
 	}
 	e.status.Problem = p
 }

@@ -301,6 +301,9 @@ func (v *device) check(t *rapid.T) {
 			}
 		}
 	}
+	if since := s.QueuedSince(); (since == nil) != (s.Queued() == 0) {
+		t.Fatalf("%d changes wait, since %v", s.Queued(), since)
+	}
 	level := v.hub.phase == sitesync.PhaseActive && s.Queued() == 0 && !v.hub.foreignAfter(s.Cursor)
 	if level && s.Digest != v.hub.digest() {
 		t.Fatalf("nothing is under way; the digest is %s, the hub's %s", s.Digest, v.hub.digest())

@@ -139,6 +139,7 @@ func (d *DB) settleSome(store sitesync.StoreID, r *wire.Receipt) (verdict Verdic
 			t.events = append(t.events, Event{Kind: EventPhase})
 		}
 		s.endPast()
+		s.noteSettled()
 		return t.events, nil
 	})
 	return verdict, more, err

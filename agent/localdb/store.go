@@ -41,6 +41,7 @@ type Store struct {
 	Quarantined uint64         `json:"quarantined,omitempty"` // of them, those on which nobody has decided yet, as the hub said last
 	OwnerActive *sitesync.Time `json:"ownerActive,omitempty"` // of released: since when this copy may go, by this device's clock
 	Purged      bool           `json:"purged,omitempty"`      // of released: no record is left
+	Waiting     *Waiting       `json:"waiting,omitempty"`     // since when changes wait
 
 	dropped bool // in memory alone: it is not there any more
 }
@@ -175,6 +176,10 @@ func (s *Store) clone() Store {
 	if s.OwnerActive != nil {
 		at := *s.OwnerActive
 		c.OwnerActive = &at
+	}
+	if s.Waiting != nil {
+		w := *s.Waiting
+		c.Waiting = &w
 	}
 	return c
 }

@@ -146,6 +146,7 @@ func (b *batch) queue(c *sitesync.Change, old record, existed bool) uint64 {
 	key, hash := wire.Key{Table: c.Table, ID: c.ID}, b.hasher.Record(c.Table, c.ID, c.Data)
 	o.Last++
 	o.LastChain = b.hasher.Next(o.LastChain, c, hash)
+	s.noteQueued(time.Now())
 	b.tx.Set(outboxKey(s.ID, s.Epoch, o.Last), entry{chain: o.LastChain, change: *c}.bytes())
 	b.put(key, record{op: c.Op, epoch: s.Epoch, n: o.Last, data: c.Data}, hash, old, existed)
 	b.event(c.Op, key, sitesync.ETag(c.Data), true)
