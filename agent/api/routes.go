@@ -67,7 +67,7 @@ func (s *Server) newMux() *http.ServeMux {
 	mux.Handle("/", s.handle(nil))
 	if s.page != nil {
 		mux.Handle("GET /{$}", s.page)
-		mux.Handle("GET /page/", s.page)
+		mux.Handle("GET /assets/", s.page)
 	}
 	return mux
 }

@@ -39,7 +39,7 @@ type Options struct {
 	DB           *localdb.DB
 	Agent        Agent
 	Tokens       *Tokens
-	Page         http.Handler // what is served at / and below /page/ to everybody; nil for nothing
+	Page         http.Handler // what is served at / and below /assets/ to everybody; nil for nothing
 	AllowedHosts []string     // host names and addresses to answer for besides loopback
 	Log          *slog.Logger // nil logs nothing
 }

@@ -200,7 +200,7 @@ func TestTimesOfCodesAndSessions(t *testing.T) {
 
 func TestPageIsForEverybody(t *testing.T) {
 	d := newDevice(t)
-	for _, path := range []string{"/", "/page/view.js"} {
+	for _, path := range []string{"/", "/assets/1/view.js"} {
 		d.doAs("", "GET", path, "").want(t, 200, "page "+path)
 		d.doAs("", "GET", path, "", "Host", "evil.example").refused(t, 421, sitesync.CodeHost)
 		d.doAs("", "POST", path, "").refused(t, 401, sitesync.CodeToken)

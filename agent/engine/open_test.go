@@ -309,6 +309,13 @@ func TestJoin(t *testing.T) {
 		}
 		next.Password = "secret"
 		w.net.down = true
+		steps, err := w.engine.Join(context.Background(), next, false)
+		if s := w.saved(); sitesync.CodeOf(err) != sitesync.CodeUnreachable || s != nil || w.engine.Site() != nil {
+			t.Errorf("a join that was not to be kept: %v, left %+v", err, s)
+		}
+		if len(steps) == 0 || steps[len(steps)-1].Problem == nil {
+			t.Errorf("how far it came: %+v", steps)
+		}
 		if _, err := w.engine.Join(context.Background(), next, true); sitesync.CodeOf(err) != sitesync.CodeUnreachable {
 			t.Errorf("joining a hub that is away: %v", err)
 		}
@@ -328,8 +335,13 @@ func TestJoin(t *testing.T) {
 		}
 		w.online()
 		next.Password = "secret"
-		_, err := w.engine.Join(context.Background(), next, true)
+		steps, err = w.engine.Join(context.Background(), next, true)
 		w.check(err)
+		for _, s := range steps {
+			if s.Problem != nil {
+				t.Errorf("a join that succeeded: %+v", steps)
+			}
+		}
 		if s := w.saved(); s.Credential == "" || s.Password != "" {
 			t.Errorf("after a join: %+v", s)
 		}
