@@ -255,6 +255,8 @@ func TestRefused(t *testing.T) {
 	d.do("GET", "/v1/refused", "").want(t, 200, `{"items":[`+newest+`,{"store":"NAD1","epoch":"1.4","n":2,"op":"put","table":"stock","id":"b","reason":"size"}]}`)
 	d.do("GET", "/v1/refused?limit=1", "").want(t, 200, `{"items":[`+newest+`]}`)
 	d.do("GET", "/v1/refused?limit=0", "").refused(t, 400, sitesync.CodeInvalid)
+	told := wire.AssignedStore{Store: 3, Code: "NAD1", Epoch: store.Epoch, Phase: sitesync.PhaseActive, Quarantined: 2}
+	check(t, d.db.Assign([]wire.AssignedStore{told}, d.agent.status.Since.Time))
 	var st Status
 	if d.do("GET", "/v1/status", "").decode(t, &st); st.Stores[0].Quarantined != 2 {
 		t.Errorf("%+v", st.Stores)

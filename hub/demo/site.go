@@ -71,7 +71,7 @@ func (s *site) startAgent(ctx, run context.Context, j link.Join, password string
 	if s.agent, err = agentd.Open(c); err != nil {
 		return err
 	}
-	if err := s.agent.Join(ctx, agentd.JoinRequest{Join: &j, Password: password}); err != nil {
+	if _, err := s.agent.Join(ctx, agentd.JoinRequest{Join: &j, Password: password, Keep: true}); err != nil {
 		return err
 	}
 	ready := make(chan string, 1)
