@@ -61,8 +61,8 @@ type Server struct {
 	codes    *codes
 	sessions sessions
 
-	closed  chan struct{}
-	once    sync.Once
+	closed chan struct{}
+	once   sync.Once
 }
 
 // New makes a Server, which follows the database until Close.
