@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -41,6 +42,7 @@ type Broker struct {
 	sessions  *sessions
 	audience  *audience
 	counts    counts
+	accepting atomic.Int32 // listeners that let clients in
 
 	ctx  context.Context
 	stop context.CancelCauseFunc
@@ -101,9 +103,16 @@ func New(options Options) (*Broker, error) {
 // Start lets clients in. Call it once.
 func (b *Broker) Start() {
 	for _, l := range b.listeners {
-		b.work.Go(func() { b.accept(l) })
+		b.accepting.Add(1)
+		b.work.Go(func() {
+			defer b.accepting.Add(-1)
+			b.accept(l)
+		})
 	}
 }
+
+// Listening reports whether every listener lets clients in.
+func (b *Broker) Listening() bool { return int(b.accepting.Load()) == len(b.listeners) }
 
 // Addrs is where the broker listens; nil where it does not.
 type Addrs struct{ MQTT, MQTTS net.Addr }

@@ -95,6 +95,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (b *Broker) admit(stream net.Conn, transport string) {
 	leave, ok := b.gate.enter(stream.RemoteAddr().String())
 	if !ok {
+		b.counts.crowded.Add(1)
 		b.turnAway(stream, "too many connections from one address at once", nil)
 		return
 	}

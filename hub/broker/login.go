@@ -96,6 +96,7 @@ func understood(pk packets.Packet) Refusal {
 // screen refuses what needs no look at the password.
 func (b *Broker) screen(login *Login, pk packets.Packet) (Kind, Refusal) {
 	if b.sessions.full(b.limits.Connections) {
+		b.counts.crowded.Add(1)
 		return 0, RefuseUnavailable
 	}
 	kind := kindOf(login.Username)

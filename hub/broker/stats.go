@@ -13,6 +13,7 @@ type Stats struct {
 	Messages          uint64 // given to the handler
 
 	TurnedAway    uint64 // connections closed before CONNECT: too many, or no TLS
+	Crowded       uint64 // connections and logins that came while there were too many
 	LoginsRefused uint64 // CONNACKs that refuse
 	Forbidden     uint64 // messages and filters that the ACL refused
 	Dropped       uint64 // messages to persons whose queue was full
@@ -23,6 +24,7 @@ type Stats struct {
 type counts struct {
 	bytesIn, bytesOut, messages                              atomic.Uint64
 	turnedAway, refused, forbidden, dropped, defects, panics atomic.Uint64
+	crowded                                                  atomic.Uint64
 }
 
 // Stats gives the numbers of now. They are not one consistent moment.
@@ -37,6 +39,7 @@ func (b *Broker) Stats() Stats {
 		BytesOut:      b.counts.bytesOut.Load(),
 		Messages:      b.counts.messages.Load(),
 		TurnedAway:    b.counts.turnedAway.Load(),
+		Crowded:       b.counts.crowded.Load(),
 		LoginsRefused: b.counts.refused.Load(),
 		Forbidden:     b.counts.forbidden.Load(),
 		Dropped:       b.counts.dropped.Load(),

@@ -91,13 +91,13 @@ func (d *Driver) Drained(store sitesync.StoreID, site sitesync.SiteID, m *wire.H
 }
 
 // Loaded takes an agent's word that it has everything. tries counts the
-// unequal digests of the epoch.
+// unequal digests of the epoch, this one included.
 func (d *Driver) Loaded(store sitesync.StoreID, site sitesync.SiteID, m *wire.Handover) (v Verdict, tries int, err error) {
 	v = Stale
 	err = d.each(store, func(meta *records.Meta) (Event, bool, error) {
 		e := Event{Kind: Loaded, Replica: m.Replica, Handover: m.Handover, Epoch: m.Epoch, Head: m.Cursor, Digest: m.Digest, At: sitesync.At(time.Now())}
 		s := StateOf(meta)
-		v = Stale
+		v, tries = Stale, meta.LoadedTries
 		switch _, refused := Next(s, e, d.generation()); {
 		case meta.Owner != site:
 		case refused == nil:

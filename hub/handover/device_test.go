@@ -234,8 +234,12 @@ func TestReport(t *testing.T) {
 	next.SetGreeted()
 	s = next
 	for want := range 2 { // the second time because the answer was lost
-		if out := say(42, w.report(store)); len(out) != 1 || out[0].Topic.Kind != topic.Assignment || assignments != want+1 {
+		out := say(42, w.report(store))
+		if len(out) != 2-want || out[0].Topic.Kind != topic.Assignment || assignments != want+1 {
 			t.Errorf("answered %+v, %d assignments", out, assignments)
+		}
+		if want == 0 && (out[1].Event == nil || out[1].Event.Kind != sitesync.EventDigestRepaired) {
+			t.Errorf("told %+v", out[1])
 		}
 	}
 	w.is(store, "active 2 1.2 first")

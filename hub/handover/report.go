@@ -40,7 +40,12 @@ func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, ass
 	case err != nil:
 		return nil, err
 	case verdict == Taken, verdict == Stale:
-		return assignment(s)
+		out, err := assignment(s)
+		if verdict == Taken && m.Step == wire.Loaded && tries > 0 {
+			out = append(out, session.Event(sitesync.EventDigestRepaired, s.Site, h.Store, "If this happens again, look at the disks of both machines.",
+				"the full data of store %d arrived at site %d with a wrong digest %d times; delivered again, it is right", h.Store, s.Site, tries))
+		}
+		return out, err
 	case verdict == Unequal:
 		return unequal(s, h.Store, m, tries), nil
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	PublicAddress     string   // host that devices use; "" is the listener's, or the machine's name
 	PublicURLs        []string // replace what is made of the listeners and PublicAddress
 	UnsafePlain       bool     // plain MQTT and HTTP beyond loopback
+	ProtectMetrics    bool     // ask this machine for a token as well
 	AdminPasswordFile string
 	LogLevel          string
 	Timings           settings.Timings
@@ -54,6 +55,7 @@ func (c *Config) Flags(f *pflag.FlagSet) {
 	f.StringVar(&c.PublicAddress, "public-address", "", "host name or address under which devices reach this hub (default: the listener's host, or the machine's name)")
 	f.StringSliceVar(&c.PublicURLs, "public-urls", nil, "URLs under which devices reach this hub, the best first, for one behind a router or a proxy (default: made of the listeners)")
 	f.BoolVar(&c.UnsafePlain, "unsafe-plain", false, "allow MQTT and HTTP without encryption beyond this machine: passwords can then be read on the way")
+	f.BoolVar(&c.ProtectMetrics, "protect-metrics", false, "ask for a token at /metrics from this machine too, for a hub behind a proxy on it; beyond this machine it always is")
 	f.StringVar(&c.AdminPasswordFile, "admin-password-file", "", "file with the password of the first user admin; only read at the first start (default: a random one, printed once)")
 	f.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	c.Timings.Flags(f)

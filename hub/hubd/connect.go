@@ -33,8 +33,10 @@ func (h *Hub) connectPerson(l broker.Login, kind registry.UserKind, name string)
 	user, outcome, err := h.registry.AuthenticateUser(kind, name, l.Password, hostOf(l.Remote))
 	if err != nil {
 		h.log.Error("checking a person's login failed", "error", err)
+		h.counts.login(string(kind), loginFailed)
 		return nil, broker.RefuseUnavailable
 	}
+	h.counts.login(string(kind), loginResults[outcome])
 	if outcome == registry.Accepted {
 		return &broker.Principal{Kind: broker.Person, Name: user.Name, Role: string(user.Role), Data: &person{user}}, 0
 	}
@@ -57,8 +59,10 @@ func (h *Hub) connectDevice(l broker.Login, name string) (*broker.Principal, bro
 	d, err := h.registry.Authenticate(registry.Login{Name: name, Secret: l.Password, Hardware: hardware, ReplicaShort: replica, Address: hostOf(l.Remote)})
 	if err != nil {
 		h.log.Error("checking a device's login failed", "error", err)
+		h.counts.login("site", loginFailed)
 		return nil, broker.RefuseUnavailable
 	}
+	h.counts.device(&d)
 	number, err := h.registry.NextSession()
 	if err != nil {
 		h.log.Error("numbering a session failed", "error", err)
@@ -147,6 +151,9 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 	if handle == nil {
 		return
 	}
+	if m.Topic.Kind == topic.Push {
+		h.counts.pushBytes.Add(uint64(len(m.Payload)))
+	}
 	wasGreeted, reported := s.Greeted(), h.live.Get(s.Site).Reported
 	if m.Topic.Kind == topic.Hello && s.Refused == 0 {
 		// An edit may have come between the login and now, when there was no
@@ -170,6 +177,7 @@ func (h *Hub) Message(ctx context.Context, c *broker.Client, m broker.Message) {
 		h.arrived(s)
 	}
 	h.reported(s, reported)
+	h.watchDevice(s.Site)
 	h.tellAssignment(c, s)
 	if m.Topic.Kind == topic.Hello || m.Topic.Kind == topic.Pull {
 		h.ask(c, s)
@@ -201,7 +209,9 @@ func (h *Hub) command(ctx context.Context, c *broker.Client, m broker.Message) {
 		return
 	}
 	caller := admin.Caller{Kind: string(user.Kind), Name: user.Name, Role: user.Role, Data: user.Data, From: hostOf(c.Remote)}
+	began := time.Now()
 	topicName, answer := h.admin.Handle(ctx, caller, m.Topic.Name, m.Payload, m.ResponseTopic, m.CorrelationData)
+	h.counts.commands.Took(began)
 	if err := h.broker.Reply(c.Name, topicName, answer, m.CorrelationData); err != nil {
 		h.log.Debug("nobody took the answer to a command", "user", c.Name, "command", m.Topic.Name, "error", err)
 	}

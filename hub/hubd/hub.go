@@ -26,6 +26,7 @@ import (
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/kv"
+	"sitesync/shared/metrics"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/topic"
 )
@@ -52,6 +53,10 @@ type Hub struct {
 	broker    *broker.Broker
 	table     map[topic.Kind]handler
 	chores    *chores
+	quota     *quota
+	alarms    *alarms
+	counts    *counts
+	metrics   *metrics.Set
 	web       []*http.Server
 	listeners map[string]net.Listener // "http", "https"
 	addresses Addresses
@@ -85,7 +90,7 @@ func Open(c Config) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{config: c, log: c.Log, live: session.NewTable(), chores: newChores(), listeners: map[string]net.Listener{},
-		stop: make(chan struct{}), idle: make(chan struct{})}
+		quota: newQuota(), alarms: newAlarms(), counts: newCounts(), stop: make(chan struct{}), idle: make(chan struct{})}
 	for _, step := range []func() error{h.openData, h.wire, h.listen, h.start} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, h.Close(context.Background()))
@@ -105,7 +110,7 @@ func (h *Hub) openData() (err error) {
 		return err
 	}
 	// The database first: its lock keeps a second hub away from the rest.
-	if h.db, err = kv.Open(kv.Options{Dir: filepath.Join(dir, "db"), Kind: "hub", Format: Format, Commit: h.config.Commit, Logger: h.log}); err != nil {
+	if h.db, err = kv.Open(kv.Options{Dir: filepath.Join(dir, "db"), Kind: "hub", Format: Format, Commit: h.counts.commits(h.config.Commit), Logger: h.log}); err != nil {
 		return err
 	}
 	if h.registry, err = registry.Open(registry.NewKV(h.db), registry.Options{ReplayMemory: h.config.Timings.ReplayMemory, Argon2: h.config.Argon2, Logger: h.log}); err != nil {
@@ -122,10 +127,14 @@ func (h *Hub) openData() (err error) {
 		return err
 	}
 	state, err := records.Open(h.db)
+	if err != nil {
+		return err
+	}
 	if h.records = state; h.config.Records != nil {
 		h.records = h.config.Records(state)
 	}
-	return err
+	h.records = &counted{Records: h.records, counts: h.counts}
+	return nil
 }
 
 // wire puts the handlers together. Nothing runs yet.
@@ -144,7 +153,7 @@ func (h *Hub) wire() (err error) {
 		Addresses: h.publicURLs, ReplicaWindow: h.config.Timings.ReplicaWindow, Log: h.log}
 	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live,
 		URLs: h.publicURLs, Pin: h.authority.pin(), ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
-	h.table = h.routes()
+	h.table, h.metrics = h.routes(), h.newMetrics()
 	for after := sitesync.SiteID(0); ; {
 		sites, next := h.registry.Sites(nil, after, 1000)
 		for i := range sites {

@@ -3,6 +3,8 @@ package hubd
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"time"
 
 	"sitesync/hub/broker"
 	"sitesync/hub/registry"
@@ -17,6 +19,18 @@ import (
 func (h *Hub) publish(c *broker.Client, m session.Message) {
 	if m.Event != nil {
 		h.note(m.Event)
+		leftOut, ok := h.quota.admit(m.Event, time.Now())
+		if !ok {
+			h.counts.eventsLeftOut.Add(1)
+			return
+		}
+		if leftOut > 0 {
+			e := *m.Event
+			e.Message += fmt.Sprintf(" (and %d more like it before)", leftOut)
+			m.Event = &e
+		}
+		h.logEvent(m.Event)
+		h.counts.event(m.Event.Kind)
 		if err := h.broker.Publish(m.Topic.String(), m.Bytes(), false); err != nil {
 			h.log.Error("publishing an event failed", "kind", m.Event.Kind, "error", err)
 		}
@@ -30,28 +44,35 @@ func (h *Hub) publish(c *broker.Client, m session.Message) {
 // send gives nil also when the device has gone, or has not subscribed yet.
 func (h *Hub) send(c *broker.Client, m session.Message) error {
 	err := h.broker.Send(c, m.Topic.String(), m.Bytes())
+	if err == nil {
+		h.counts.sent(&m)
+	}
 	if errors.Is(err, broker.ErrNotSubscribed) || errors.Is(err, broker.ErrClosed) {
 		return nil
 	}
 	return err
 }
 
-// note logs an event that somebody should look at, and makes it the problem
-// of its site where it is one.
+// logEvent puts an event into the log as well, for those who do not listen.
+func (h *Hub) logEvent(e *sitesync.EventMessage) {
+	info, _ := sitesync.EventOf(e.Kind)
+	switch info.Urgency {
+	case sitesync.Routine:
+		h.log.Debug("event", "kind", e.Kind, "message", e.Message)
+	case sitesync.Notable:
+		h.log.Info("event", "kind", e.Kind, "message", e.Message)
+	default:
+		h.log.Warn("event", "kind", e.Kind, "message", e.Message, "next", e.Next)
+	}
+}
+
+// note makes an event the problem of its site, where it is one.
 func (h *Hub) note(e *sitesync.EventMessage) {
 	code := map[sitesync.EventKind]sitesync.ProblemCode{
 		sitesync.EventDiverged:    sitesync.ProblemDiverged,
 		sitesync.EventHubRestored: sitesync.ProblemDiverged,
 		sitesync.EventTwoDevices:  sitesync.ProblemTwoDevices,
 	}[e.Kind]
-	switch e.Kind {
-	case sitesync.EventSiteOnline, sitesync.EventSiteOffline:
-		h.log.Debug("event", "kind", e.Kind, "message", e.Message)
-	case sitesync.EventSiteBound, sitesync.EventSiteReset, sitesync.EventHandoverDrain, sitesync.EventHandoverLoading, sitesync.EventHandoverDone, sitesync.EventHandoverEnded:
-		h.log.Info("event", "kind", e.Kind, "message", e.Message)
-	default:
-		h.log.Warn("event", "kind", e.Kind, "message", e.Message, "next", e.Next)
-	}
 	if code != "" && e.Site != nil && e.Kind != sitesync.EventTwoDevices {
 		h.live.Update(*e.Site, func(l *session.Live) {
 			l.Problem = &sitesync.Problem{Code: code, Message: e.Message, Next: e.Next}
@@ -119,6 +140,12 @@ func (h *Hub) edited(c registry.Change) {
 		}
 		for _, site := range c.Sites {
 			h.reassign(site) // its lease may be another
+		}
+		for _, site := range c.Reset {
+			if _, err := h.registry.Site(site); err == nil { // else it was deleted
+				h.publish(nil, session.Event(sitesync.EventSiteReset, site, 0, "Join the new device with the site's password.",
+					"%s was freed for another device; the one it had is shut out", h.siteText(site)))
+			}
 		}
 		for _, store := range c.Stores {
 			if m, ok, err := h.records.Meta(store); err == nil && ok {

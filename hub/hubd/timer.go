@@ -31,6 +31,7 @@ func (h *Hub) timer() {
 			}
 			h.unfinished()
 			h.warnOfLeases()
+			h.watchCondition()
 		case <-lease.C:
 			h.expireLeases()
 		case <-sweep.C:

@@ -51,7 +51,8 @@ type State interface {
 	BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte, at time.Time) error
 
 	// Undecided counts the quarantined changes of a site on which nobody has
-	// decided, of one store, or of all where store is 0. It costs a look-up.
+	// decided, of one store, or of all where store is 0; where both are 0, those
+	// of all sites. It costs a look-up.
 	Undecided(site sitesync.SiteID, store sitesync.StoreID) uint64
 	// Watch has fn told, after each commit, of the sites and stores of which
 	// something in quarantine has come, gone or been decided. It must not

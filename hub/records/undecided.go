@@ -28,7 +28,17 @@ func (d *DB) Undecided(site sitesync.SiteID, store sitesync.StoreID) (n uint64) 
 	if store != 0 {
 		return u.bySite[site][store]
 	}
-	for _, count := range u.bySite[site] {
+	if site != 0 {
+		return sum(u.bySite[site])
+	}
+	for _, stores := range u.bySite {
+		n += sum(stores)
+	}
+	return n
+}
+
+func sum(stores map[sitesync.StoreID]uint64) (n uint64) {
+	for _, count := range stores {
 		n += count
 	}
 	return n

@@ -65,6 +65,9 @@ func (x *index) applyDevice(w Item, set *changeSet) error {
 			enter(x.hardware, s.device.Hardware, id)
 		}
 	}
+	if former.Hardware != "" && s.device.Hardware == "" {
+		add(&set.reset, id)
+	}
 	x.setSite(id, s)
 	add(&set.sites, id)
 	return nil

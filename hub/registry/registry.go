@@ -109,6 +109,7 @@ type Change struct {
 	Stores  []sitesync.StoreID // edited, deleted
 	Intents []sitesync.StoreID // stores with a new intent
 	Users   []string           // users and tokens, deleted ones too; not their LastUsed
+	Reset   []sitesync.SiteID  // of Sites, those that had a device and have none now
 }
 
 // Watch calls fn after every commit that changed something, before the edit
@@ -150,7 +151,7 @@ func (r *Registry) follow(writes []Item) {
 
 // changeSet collects a Change.
 type changeSet struct {
-	sites           map[siteID]bool
+	sites, reset    map[siteID]bool
 	stores, intents map[storeID]bool
 	users           map[string]bool
 }
@@ -163,7 +164,7 @@ func add[K comparable](set *map[K]bool, k K) {
 }
 
 func (s *changeSet) change() (c Change, any bool) {
-	c = Change{Sites: sorted(s.sites), Stores: sorted(s.stores), Intents: sorted(s.intents), Users: sorted(s.users)}
+	c = Change{Sites: sorted(s.sites), Stores: sorted(s.stores), Intents: sorted(s.intents), Users: sorted(s.users), Reset: sorted(s.reset)}
 	return c, len(c.Sites)+len(c.Stores)+len(c.Intents)+len(c.Users) > 0
 }
 

@@ -128,6 +128,7 @@ var owners = map[string][]string{
 	"golang.org/x/text/unicode/norm":  {"hub/registry"},
 	"rsc.io/qr":                       {"hub/admin"},
 	"github.com/chromedp":             {"hub/rig/browser"},
+	"github.com/prometheus":           {"shared/metrics"},
 	"pgregory.net/rapid":              {"hub/records/recordstest"}, // tests apart
 	"github.com/rogpeppe/go-internal": {},
 }

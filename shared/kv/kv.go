@@ -66,8 +66,9 @@ type Options struct {
 	Logger  *slog.Logger // nil logs nothing
 
 	// Commit, if it is set, is called in place of every commit, and is to call
-	// it: a test's power cut comes before or after. When it answers an error the
-	// database takes no more Updates, as after a failed fsync.
+	// it: to measure how long that takes, or for a test's power cut before or
+	// after it. When it answers an error the database takes no more Updates, as
+	// after a failed fsync.
 	Commit func(commit func() error) error
 
 	measure func(dir string) (space, error) // a test's disk; nil = the real one

@@ -13,6 +13,7 @@ type Stats struct {
 	Groups   uint64 // commits that made them durable; each is one fsync
 	Bytes    int64  // what the database takes on the disk, logs and tables; at most 10 s old
 	DiskFree uint64 // bytes free on that disk; 0 when it cannot be measured
+	Reserve  uint64 // bytes that are kept free on it: nothing is written below that
 }
 
 // Stats is cheap enough to be called for every request of a status page.
@@ -22,6 +23,7 @@ func (db *DB) Stats() Stats {
 		Groups:   db.groups.Load(),
 		Bytes:    db.size.of(filepath.Join(db.dir, dataDir)),
 		DiskFree: db.disk.left(),
+		Reserve:  db.disk.reserve,
 	}
 }
 
