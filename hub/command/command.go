@@ -66,7 +66,7 @@ func propose(s *session.Session, id string, m *records.Meta, p *records.Proposal
 		panic("command: a proposal cannot be written: " + err.Error()) // texts, numbers and bytes
 	}
 	command := wire.Command{Session: s.Number, ID: id, Command: wire.CommandProposal, Args: args}
-	return session.Message{Topic: topic.Topic{Kind: topic.Command, Site: s.Site}, Payload: command.Bytes()}
+	return session.Message{Topic: topic.Topic{Kind: topic.Command, Site: s.Site}, Payload: command.Bytes(), Ask: id}
 }
 
 // Result takes what a device answers.

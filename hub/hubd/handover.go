@@ -123,13 +123,15 @@ func (h *Hub) settleProposals() error {
 }
 
 // quarantined follows what becomes of quarantined changes: the site that they
-// came from is told how many are left, and the store's what is proposed to it.
+// came from is told how many are left, and the store's is asked to take over
+// what is proposed to it. Nothing else is sent there: what a strange device
+// pushes must not burden its link.
 func (h *Hub) quarantined(site sitesync.SiteID, store sitesync.StoreID) {
 	h.chores.do(func() {
 		h.reassign(site)
 		h.publishStatus(site)
 		if m, ok, err := h.records.Meta(store); err == nil && ok && m.Owner != site {
-			h.reassign(m.Owner)
+			h.remind(m.Owner)
 		}
 	})
 }

@@ -108,6 +108,13 @@ func (h *Hub) reassign(site sitesync.SiteID) {
 	}
 }
 
+// remind asks the device of a site's live session for what it can do by now.
+func (h *Hub) remind(site sitesync.SiteID) {
+	if c, ok := h.broker.Live(site); ok {
+		h.ask(c, c.Data.(*session.Session))
+	}
+}
+
 // ask asks a session's device for what waits for it.
 func (h *Hub) ask(c *broker.Client, s *session.Session) {
 	if !s.Greeted() {
@@ -117,10 +124,13 @@ func (h *Hub) ask(c *broker.Client, s *session.Session) {
 	if err != nil {
 		h.log.Error("finding what a device is to be asked for failed", "site", s.Site, "error", err)
 	}
-	for _, m := range waiting {
+	for i, m := range waiting {
 		if err := h.broker.Send(c, m.Topic.String(), m.Bytes()); err != nil {
 			h.log.Debug("a device could not be asked", "site", s.Site, "error", err)
-			return // again with its next pull
+			for _, missed := range waiting[i:] {
+				s.Unask(missed.Ask) // it is asked again with its next pull
+			}
+			return
 		}
 	}
 }

@@ -16,6 +16,7 @@ type Message struct {
 	Topic   topic.Topic
 	Payload []byte
 	Event   *sitesync.EventMessage // set instead of Payload
+	Ask     string                 // ID of the command that it is, if it is one: see Session.Ask
 }
 
 // To makes a message to a session's site.
