@@ -163,11 +163,9 @@ func TestReport(t *testing.T) {
 	assignments := 0
 	say := func(number uint64, r *wire.Handover) []session.Message {
 		t.Helper()
-		out, err := w.Report(t.Context(), s, wire.Encode(number, store, r), func(*session.Session) ([]session.Message, error) {
-			assignments++
-			return []session.Message{{Topic: topic.Topic{Kind: topic.Assignment}}}, nil
-		})
+		out, err := w.Report(t.Context(), s, wire.Encode(number, store, r))
 		w.must(err)
+		w.must(s.TellAssignment(func() error { assignments++; return nil }))
 		return out
 	}
 	silent := func(what string, out []session.Message) {
@@ -181,8 +179,8 @@ func TestReport(t *testing.T) {
 	silent("of another session", say(40, w.report(store)))
 	drained := w.report(store)
 	drained.Step = wire.Drained
-	if out := say(41, drained); len(out) != 1 || assignments != 1 {
-		t.Errorf("drained while it loads: %+v", out) // it missed an assignment
+	if silent("drained while it loads", say(41, drained)); assignments != 1 { // it missed one
+		t.Errorf("drained while it loads: told %d assignments", assignments)
 	}
 	assignments = 0
 	other := w.report(store)
@@ -194,7 +192,7 @@ func TestReport(t *testing.T) {
 	s.Replica = second // an older session, say
 	silent("another session's replica", say(41, w.report(store)))
 	s.Replica = first
-	if _, err := w.Report(t.Context(), s, []byte{1, 2, 3}, nil); err == nil {
+	if _, err := w.Report(t.Context(), s, []byte{1, 2, 3}); err == nil {
 		t.Error("a bad frame is no error")
 	}
 
@@ -235,11 +233,11 @@ func TestReport(t *testing.T) {
 	s = next
 	for want := range 2 { // the second time because the answer was lost
 		out := say(42, w.report(store))
-		if len(out) != 2-want || out[0].Topic.Kind != topic.Assignment || assignments != want+1 {
+		if len(out) != 1-want || assignments != want+1 {
 			t.Errorf("answered %+v, %d assignments", out, assignments)
 		}
-		if want == 0 && (out[1].Event == nil || out[1].Event.Kind != sitesync.EventDigestRepaired) {
-			t.Errorf("told %+v", out[1])
+		if want == 0 && (out[0].Event == nil || out[0].Event.Kind != sitesync.EventDigestRepaired) {
+			t.Errorf("told %+v", out[0])
 		}
 	}
 	w.is(store, "active 2 1.2 first")

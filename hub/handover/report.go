@@ -10,9 +10,11 @@ import (
 )
 
 // Report takes an agent's message about a step of a handover. Its answer is
-// the assignment that every arrow sends out; assignment makes the session's. An
-// agent that reports what is over has missed one, and is told anew.
-func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, assignment func(*session.Session) ([]session.Message, error)) ([]session.Message, error) {
+// the assignment that every arrow sends out. An agent that reports what is over
+// has missed one, and is told anew. It is not made here: assignments of a
+// session are made and sent one at a time, since an older one behind a newer
+// one would have a frozen store written again.
+func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte) ([]session.Message, error) {
 	h, m, err := wire.Decode[wire.Handover](frame)
 	if err != nil {
 		return nil, err
@@ -21,10 +23,9 @@ func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, ass
 		return nil, nil
 	}
 	if m.Step == wire.Purged {
-		if err := d.Purged(h.Store, s.Site); err != nil {
-			return nil, err
-		}
-		return assignment(s)
+		err := d.Purged(h.Store, s.Site)
+		s.Stale()
+		return nil, err
 	}
 	if s.Held(h.Store) != "" {
 		return held(s, h.Store, m), nil
@@ -40,12 +41,12 @@ func (d *Driver) Report(_ context.Context, s *session.Session, frame []byte, ass
 	case err != nil:
 		return nil, err
 	case verdict == Taken, verdict == Stale:
-		out, err := assignment(s)
+		s.Stale()
 		if verdict == Taken && m.Step == wire.Loaded && tries > 0 {
-			out = append(out, session.Event(sitesync.EventDigestRepaired, s.Site, h.Store, "If this happens again, look at the disks of both machines.",
-				"the full data of store %d arrived at site %d with a wrong digest %d times; delivered again, it is right", h.Store, s.Site, tries))
+			return []session.Message{session.Event(sitesync.EventDigestRepaired, s.Site, h.Store, "If this happens again, look at the disks of both machines.",
+				"the full data of store %d arrived at site %d with a wrong digest %d times; delivered again, it is right", h.Store, s.Site, tries)}, nil
 		}
-		return out, err
+		return nil, nil
 	case verdict == Unequal:
 		return unequal(s, h.Store, m, tries), nil
 	}

@@ -18,8 +18,6 @@ func (h *Hub) routes() map[topic.Kind]handler {
 		topic.Pull:          h.feed.Pull,
 		topic.ResyncRequest: h.feed.Resync,
 		topic.CommandResult: h.commands.Result,
-		topic.Handover: func(ctx context.Context, s *session.Session, frame []byte) ([]session.Message, error) {
-			return h.handover.Report(ctx, s, frame, h.greet.Assignment)
-		},
+		topic.Handover:      h.handover.Report,
 	}
 }
