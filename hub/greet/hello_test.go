@@ -305,7 +305,7 @@ func TestAssignmentOfLiveSession(t *testing.T) {
 func TestAssignmentOfDeletedStore(t *testing.T) {
 	r := newRig(t)
 	deleted, kept := r.store(sitesync.CentralSite), r.store(r.nadi)
-	_, err := r.registry.DeleteStore(anna, deleted)
+	_, err := r.registry.DeleteStore(anna, registry.StoreRemoval{Store: deleted})
 	r.must(err)
 	m := r.meta(deleted)
 	m.Owner, m.Replica, m.Epoch = r.nadi, first, m.Epoch.Next(1)

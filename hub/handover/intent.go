@@ -100,6 +100,10 @@ func (d *Driver) take(m records.Meta, exists bool, in registry.Intent) error {
 	switch {
 	case in.Kind == registry.IntentCreate && !exists:
 		return d.create(in)
+	case in.Kind == registry.IntentDelete && !exists:
+		return nil // it was dropped before a crash
+	case in.Kind == registry.IntentDelete:
+		return d.drop(m, in)
 	case !exists:
 		return refusedIntent(in, "the store has no data")
 	case in.Kind == registry.IntentCreate:
@@ -148,6 +152,18 @@ func (d *Driver) create(in registry.Intent) error {
 	made, err := d.state.Transition(0, next, nil)
 	if err == nil {
 		d.owners.set(&made)
+	}
+	return err
+}
+
+// drop takes the data of a store away that the registry does not have any more.
+func (d *Driver) drop(m records.Meta, in registry.Intent) error {
+	err := d.state.Drop(in.Store, m.Version, time.Now())
+	if sitesync.CodeOf(err) == sitesync.CodeInUse {
+		return d.skip(m, in, refusedIntent(in, err.Error()))
+	}
+	if err == nil {
+		d.owners.forget(in.Store)
 	}
 	return err
 }

@@ -366,7 +366,6 @@ func TestWishesThatCannotBe(t *testing.T) {
 	before := w.meta(store)
 	for _, in := range []registry.Intent{
 		{Store: 77, Number: 1, Kind: registry.IntentMove, To: siteA, Handover: 500},
-		{Store: store, Number: 2, Kind: registry.IntentDelete, To: central},
 		{Store: store, Number: 3, Kind: "new_kind", To: siteA},
 		{Store: store, Number: 4, Kind: registry.IntentCreate, To: central},
 	} {
@@ -390,6 +389,26 @@ func TestWishesThatCannotBe(t *testing.T) {
 	if m := w.meta(store); m.Owner != before.Owner || m.Epoch != before.Epoch || m.Phase != before.Phase {
 		t.Errorf("%+v", m)
 	}
+}
+
+// TestDelete drops the data of a store that was deleted, also where the hub
+// ended in between.
+func TestDelete(t *testing.T) {
+	w := newWorld(t)
+	store, kept := w.store(), w.store()
+	_, err := w.registry.DeleteStore(anna, registry.StoreRemoval{Store: store})
+	w.must(err)
+	for range 2 {
+		w.start()
+		w.must(w.TakeAll())
+	}
+	if m, ok, err := w.records.Meta(store); ok || err != nil {
+		t.Errorf("the meta of a deleted store: %+v, %v", m, err)
+	}
+	if of := w.StoresOf(central); len(of) != 1 || of[0] != kept {
+		t.Errorf("the central site has %v", of)
+	}
+	w.settled()
 }
 
 // strange is a registry with one intent that it would not have.

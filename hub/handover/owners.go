@@ -78,6 +78,19 @@ func (o *owners) set(m *records.Meta) {
 	}
 }
 
+// forget drops a store that is no more.
+func (o *owners) forget(store sitesync.StoreID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	was := o.byStore[store]
+	delete(o.byStore, store)
+	o.bySite.remove(was.owner, store)
+	for _, c := range was.copies {
+		o.copiesAt.remove(c.Site, store)
+	}
+	delete(o.underWay, was.handover)
+}
+
 func (o *owners) of(site sitesync.SiteID) []sitesync.StoreID {
 	o.mu.RLock()
 	defer o.mu.RUnlock()

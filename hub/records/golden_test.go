@@ -166,6 +166,7 @@ func TestGoldenKeys(t *testing.T) {
 		{"bad frame", badFrameKey(6, uint64(goldenAt.UnixNano()))},
 		{"audit", auditKey(goldenAt.Time, store)},
 		{"quarantine last", quarantineLast},
+		{"dropped", droppedKey(store)},
 	} {
 		lines.WriteString(k.name + " " + hex.EncodeToString(k.key) + "\n")
 	}

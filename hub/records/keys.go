@@ -24,6 +24,7 @@ import (
 //	b <site> <time>                          frame that could not be taken
 //	a <time> <store>                         audit entry of an edit
 //	y <hash>                                 command that was carried out
+//	x <store>                                store that was dropped, with records left on the disk
 //	n                                        last quarantine ID
 const (
 	metaKind       = 'm'
@@ -41,6 +42,7 @@ var (
 	handoverIndex   = []byte{'h'}
 	auditPrefix     = []byte{'a'}
 	quarantineLast  = []byte{'n'}
+	droppedPrefix   = []byte{'x'}
 )
 
 func storeKey(store sitesync.StoreID, kind byte, room int) []byte {
@@ -95,6 +97,10 @@ func quarantineIndexKey(id uint64) []byte {
 
 func handoverIndexKey(id uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{'h'}, id)
+}
+
+func droppedKey(store sitesync.StoreID) []byte {
+	return binary.BigEndian.AppendUint64([]byte{'x'}, uint64(store))
 }
 
 func proposalPrefix(store sitesync.StoreID) []byte {

@@ -25,6 +25,15 @@ type State interface {
 	// version by now.
 	Transition(from uint64, next Meta, ended []sitesync.Handover) (Meta, error)
 
+	// Drop takes a store that is active at the centre away, with all that it
+	// holds but its quarantine and the history of its handovers. Its ID is never
+	// used again. Errors: ErrConflict (the meta has another version by now, or
+	// there is none), in_use.
+	Drop(store sitesync.StoreID, from uint64, at time.Time) error
+	// Reclaim removes some of what dropped stores held from the disk, at most so
+	// many keys. It returns 0 when there is nothing left to remove.
+	Reclaim(limit int) (removed int, err error)
+
 	// Apply takes a device's batch: see Batch and Result.
 	Apply(b Batch) (Result, error)
 	// Edit applies a person's change to a store active at the centre.

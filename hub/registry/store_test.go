@@ -113,16 +113,18 @@ func TestUpdateAndDeleteStore(t *testing.T) {
 	if _, err := r.MoveStore(admin, store.ID, nadi.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.DeleteStore(admin, store.ID)
+	_, err = r.DeleteStore(admin, StoreRemoval{Store: store.ID})
 	expectCode(t, err, sitesync.CodeInUse)
 	if _, err := r.MoveStore(admin, store.ID, sitesync.CentralSite, false); err != nil {
 		t.Fatal(err)
 	}
-	gone, err := r.DeleteStore(command("store.delete", "d1", ""), store.ID)
+	_, err = r.DeleteStore(admin, StoreRemoval{Store: store.ID, Intent: 1})
+	expectCode(t, err, sitesync.CodeConflict)
+	gone, err := r.DeleteStore(command("store.delete", "d1", ""), StoreRemoval{Store: store.ID})
 	if err != nil || gone.Store.Code != "N2" || gone.Intent == nil || gone.Intent.Kind != IntentDelete {
 		t.Fatalf("%+v, %v", gone, err)
 	}
-	if again, err := r.DeleteStore(command("store.delete", "d1", ""), store.ID); err != nil || again.Store.Code != "N2" {
+	if again, err := r.DeleteStore(command("store.delete", "d1", ""), StoreRemoval{Store: store.ID}); err != nil || again.Store.Code != "N2" {
 		t.Errorf("the repeated command: %+v, %v", again, err)
 	}
 	for _, code := range []string{"N1", "N2"} {

@@ -150,13 +150,24 @@ func (r *Registry) endDraining(a Actor, h sitesync.Handover, kind IntentKind, si
 	return r.storeResult(done, err)
 }
 
+// StoreRemoval is what DeleteStore takes.
+type StoreRemoval struct {
+	Store  sitesync.StoreID
+	Intent uint64 // the newest one when the store was seen to be at the centre; 0 = any
+	Lost   any    // what goes with it, for the audit log
+}
+
 // DeleteStore takes a store away that is wanted at the central site, with an
-// intent to drop its data. Errors: CodeNotFound, CodeInUse, CodeIDReused.
-func (r *Registry) DeleteStore(a Actor, store sitesync.StoreID) (StoreResult, error) {
+// intent to drop its data. Errors: CodeNotFound, CodeInUse, CodeConflict
+// (somebody has moved it meanwhile), CodeIDReused.
+func (r *Registry) DeleteStore(a Actor, d StoreRemoval) (StoreResult, error) {
 	done, err := r.perform(a, nil, false, func(e *edit) error {
-		s, err := e.store(store)
+		s, err := e.store(d.Store)
 		if err != nil {
 			return err
+		}
+		if d.Intent != 0 && s.Intent != d.Intent {
+			return sitesync.Errorf(sitesync.CodeConflict, "look at the store again with store.get", "the store %s was moved in this moment", s.Code).WithField("store")
 		}
 		if s.Site != sitesync.CentralSite {
 			return sitesync.Errorf(sitesync.CodeInUse, "move it to the central site first", "the store %s belongs to site %d", s.Code, s.Site).WithField("store")
@@ -167,7 +178,11 @@ func (r *Registry) DeleteStore(a Actor, store sitesync.StoreID) (StoreResult, er
 		if _, err := e.wish(&s, IntentDelete, s.Site); err != nil {
 			return err
 		}
-		e.audit(a, sitesync.Audit{Store: &s.ID, Before: details{"code": s.Code, "name": s.Name, "tags": s.Tags}.json()})
+		before := details{"code": s.Code, "name": s.Name, "tags": s.Tags}
+		if d.Lost != nil {
+			before["lost"] = d.Lost
+		}
+		e.audit(a, sitesync.Audit{Store: &s.ID, Before: before.json()})
 		e.done.Store, e.done.GoneStore = s.ID, s.store()
 		e.remove(keyStore(s.ID))
 		return e.freeCodes(&s)

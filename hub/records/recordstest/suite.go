@@ -30,7 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) records.State) {
 	}
 }
 
-var tests = slices.Concat(applyTests, fenceTests, faultTests, receiptTests, metaTests, logTests, sweepTests, editTests, quarantineTests, handoverTests, modelTests)
+var tests = slices.Concat(applyTests, fenceTests, faultTests, receiptTests, metaTests, logTests, sweepTests, editTests, quarantineTests, handoverTests, dropTests, modelTests)
 
 type test struct {
 	name string
