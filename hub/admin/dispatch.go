@@ -28,6 +28,7 @@ type Options struct {
 	Records      Records
 	Handover     *handover.Driver
 	Live         *session.Table
+	Machine      func() Machine  // how the hub is
 	URLs         func() []string // of the hub, that devices may use, the best first
 	Pin          [32]byte        // fingerprint of the hub's certificate authority; see link.Fingerprint
 	ReplayMemory time.Duration   // how long the ID of a record's edit is remembered; 0 = 10 minutes

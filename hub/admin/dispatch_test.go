@@ -114,7 +114,12 @@ func TestEveryCommand(t *testing.T) {
 
 // merge puts a member at the end of an object; of two with one name the last
 // counts.
-func merge(object, member string) string { return strings.TrimSuffix(object, "}") + "," + member + "}" }
+func merge(object, member string) string {
+	if object == "{}" {
+		return "{" + member + "}"
+	}
+	return strings.TrimSuffix(object, "}") + "," + member + "}"
+}
 
 // broken is a database that fails.
 type broken struct{ Records }

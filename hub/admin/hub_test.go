@@ -59,7 +59,7 @@ func newHub(t *testing.T) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Dispatcher = New(Options{Registry: reg, Records: state, Handover: driver, Live: session.NewTable(), Log: log, Pin: [32]byte{1},
+	h.Dispatcher = New(Options{Registry: reg, Records: state, Handover: driver, Live: session.NewTable(), Log: log, Machine: func() Machine { return Machine{} }, Pin: [32]byte{1},
 		URLs: func() []string {
 			return []string{"mqtts://hub.example.org:8883", "wss://hub.example.org:8443/mqtt", "mqtt://127.0.0.1:1883"}
 		}})

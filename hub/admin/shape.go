@@ -95,6 +95,9 @@ func (d *Dispatcher) siteStores(site sitesync.SiteID) ([]sitesync.SiteStore, err
 			continue // it moved on this moment
 		}
 		store, err := d.Registry.Store(id)
+		if sitesync.CodeOf(err) == sitesync.CodeNotFound {
+			continue // it is being deleted
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"fmt"
+	"time"
+
 	"sitesync/hub/registry"
 	"sitesync/shared/sitesync"
 )
@@ -121,6 +124,75 @@ func (c *call) storesOf(ref *Ref) (map[sitesync.StoreID]bool, error) {
 		of[id] = true
 	}
 	return of, nil
+}
+
+// storeDelete is what store.delete takes.
+type storeDelete struct {
+	Store Ref  `json:"store" about:"the store"`
+	Force bool `json:"force,omitempty" about:"do it even though the store holds records, which are lost"`
+}
+
+// lost is what goes with a store, for the audit log.
+type lost struct {
+	Records int64           `json:"records"`
+	Bytes   int64           `json:"bytes"`
+	Digest  sitesync.Digest `json:"digest"`
+}
+
+// deleteStore answers with the store as it was.
+func (c *call) deleteStore(in storeDelete) (out StoreResult, err error) {
+	store, err := c.findStore(in.Store, "store")
+	if err != nil && !c.known {
+		return out, err
+	}
+	d := registry.StoreRemoval{Store: store.ID, Intent: store.Intent}
+	if !c.known {
+		// Nobody could decide about a proposal to a store that is gone.
+		if err := c.Records.SettleProposals(store.ID, time.Now()); err != nil {
+			return out, err
+		}
+		if out.Store, err = c.store(&store); err != nil {
+			return out, err
+		}
+		if err := c.mayDelete(&out.Store, in.Force); err != nil {
+			return out, err
+		}
+		d.Lost = lost{Records: out.Store.Records, Bytes: out.Store.Bytes, Digest: out.Store.Digest}
+	}
+	res, err := c.Registry.DeleteStore(c.actor, d)
+	if err != nil {
+		return out, err
+	}
+	c.made = true
+	if c.known {
+		out.Store = sitesync.Store{ID: res.Store.ID, Code: res.Store.Code, Name: res.Store.Name, Tags: res.Store.Tags, Site: sitesync.CentralSite, Phase: sitesync.PhaseActive}
+	}
+	_, err = c.plan().carryOut([]registry.Intent{*res.Intent})
+	return out, err
+}
+
+// mayDelete refuses to delete a store that somebody still works with, and one
+// with records unless it is to be forced.
+func (c *call) mayDelete(store *sitesync.Store, force bool) error {
+	switch {
+	case store.Handover != nil:
+		return sitesync.Errorf(sitesync.CodeHandoverState, "wait until it is over, or cancel it", "store %s is on its way from %s to %s",
+			store.Code, quoted(store.Handover.FromName), quoted(store.Handover.ToName)).WithField("store")
+	case store.Site != sitesync.CentralSite:
+		return sitesync.Errorf(sitesync.CodeInUse, "move it to the central site first", "store %s is active at %s", store.Code, quoted(c.nameOf(store.Site))).WithField("store")
+	case store.Records > 0 && !force:
+		return sitesync.Errorf(sitesync.CodeInUse, "with force they are deleted with it, and nothing brings them back", "store %s holds %s",
+			store.Code, plural(uint64(store.Records), "record", "records")).WithField("store")
+	}
+	return nil
+}
+
+// plural is a number of things, in words.
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // storeMove is what store.move takes.

@@ -117,3 +117,38 @@ func TestStoreMove(t *testing.T) {
 	h.fails(h.do(admin, "store.move", `{"store":"NAD2","to":"Ba"}`), sitesync.CodeNotFound, "to", "Ba")
 	h.fails(h.do(admin, "store.move", `{"store":"NAD9","to":1}`), sitesync.CodeNotFound, "store", "NAD9")
 }
+
+func TestStoreDelete(t *testing.T) {
+	h := house(t)
+	h.bind("Nadi", 2, testHardware(1))
+	h.fails(h.do(admin, "store.delete", `{"store":"NAD2"}`), sitesync.CodeHandoverState, "store", "on its way")
+	h.activate(2)
+	h.fails(h.do(admin, "store.delete", `{"store":"NAD2","force":true}`), sitesync.CodeInUse, "store", `active at "Nadi"`)
+	h.fails(h.do(admin, "store.delete", `{"store":"NAD9"}`), sitesync.CodeNotFound, "store", "")
+	must[RecordResult](h, "record.put", `{"store":"NAD1","table":"stock","record":"a","data":{"n":1}}`)
+	h.fails(h.do(admin, "store.delete", `{"store":"NAD1"}`), sitesync.CodeInUse, "store", "holds 1 record;")
+
+	request := `{"id":"gone","args":{"store":"NAD1","force":true}}`
+	first := h.send(admin, "store.delete", request)
+	if s := result[StoreResult](h, first).Store; s.ID != 1 || s.Code != "NAD1" || s.Records != 1 {
+		t.Errorf("%+v", s)
+	}
+	if again := h.send(admin, "store.delete", request); string(again.Result) != string(first.Result) {
+		t.Errorf("again %s (%v), first %s", again.Result, again.Error, first.Result)
+	}
+	h.fails(h.do(admin, "store.get", `{"store":1}`), sitesync.CodeNotFound, "store", "")
+	h.fails(h.do(admin, "record.get", `{"store":1,"table":"stock","record":"a"}`), sitesync.CodeNotFound, "store", "")
+	if s := must[SiteResult](h, "site.get", `{"site":1}`).Site; len(s.Stores) != 0 {
+		t.Errorf("the central site has %+v", s.Stores)
+	}
+	audit := h.do(admin, "audit.list", `{"store":1,"limit":1}`)
+	if !strings.Contains(string(audit.Result), `"lost":{"bytes":7,"digest":`) && !strings.Contains(string(audit.Result), `"lost":{"records":1,"bytes":7,`) {
+		t.Errorf("audited as %s", audit.Result)
+	}
+	if n, err := h.Records.Reclaim(100); n != 2 || err != nil { // the record and its place in the log
+		t.Errorf("reclaimed %d, %v", n, err)
+	}
+	if s := must[StoreResult](h, "store.create", `{"code":"NAD1","name":"anew"}`).Store; s.ID != 3 || s.Records != 0 {
+		t.Errorf("made anew %+v", s)
+	}
+}

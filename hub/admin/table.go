@@ -67,6 +67,8 @@ var table = []Command{
 		`{"site":"Nadi","limit":100}`, (*call).listStores),
 	command("store.move", Edits, "Move a store to another site.",
 		`{"store":"NAD1","to":"Nadi"}`, (*call).moveStore),
+	command("store.delete", Edits, "Delete a store that is active at the central site, with its records.",
+		`{"store":"NAD1","force":true}`, (*call).deleteStore),
 
 	command("handover.list", Reads, "List moves of stores, the newest first.",
 		`{"state":"draining","limit":100}`, (*call).listHandovers),
@@ -96,6 +98,28 @@ var table = []Command{
 		`{"store":"NAD1","table":"stock","record":"aspirin","data":{"quantity":40}}`, (*call).putRecord),
 	command("record.delete", Edits, "Delete a record of a store that is active at the central site.",
 		`{"store":"NAD1","table":"stock","record":"aspirin","ifMatch":"*"}`, (*call).deleteRecord),
+
+	command("user.create", Edits, "Let a person sign in.",
+		`{"name":"anna","role":"viewer","password":"correct horse"}`, (*call).createUser),
+	command("user.update", Edits, "Change role, rights or password of a user, or keep one out.",
+		`{"name":"anna","role":"admin"}`, (*call).updateUser),
+	command("user.list", Reads, "List users by name.",
+		`{"limit":100}`, (*call).listUsers),
+	command("user.delete", Edits, "Take a user away; the last administrator stays.",
+		`{"name":"anna"}`, (*call).deleteUser),
+
+	command("token.create", Edits, "Make a token for a program; it is shown this once.",
+		`{"name":"dashboard","role":"viewer","data":true,"expires":"2030-01-31"}`, (*call).createToken),
+	command("token.list", Reads, "List tokens by name: their rights, when they end, when they were last used.",
+		`{"limit":100}`, (*call).listTokens),
+	command("token.revoke", Edits, "Take a token away; what uses it is shut out at once.",
+		`{"name":"dashboard"}`, (*call).revokeToken),
+
+	command("audit.list", Reads, "List who edited what, the newest first.",
+		`{"site":"Nadi","user":"anna","since":"2026-01-31","limit":100}`, (*call).listAudit),
+
+	command("hub.status", Reads, "Tell how the hub is: connections, sites, stores, database, rates.",
+		`{}`, (*call).hubStatus),
 }
 
 // command makes a row of a method with typed arguments and result.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 )
@@ -43,6 +44,22 @@ func (c *Client) Close(reason Reason) {
 	}
 	c.end(reason)
 	c.conn.hangUp(farewell(c.Version, reason))
+}
+
+// Finish is Close once the client has taken what is queued for it, or after a
+// moment.
+func (c *Client) Finish(reason Reason) {
+	late := time.NewTimer(farewellTime)
+	defer late.Stop()
+	for !c.queue.empty() {
+		select {
+		case <-c.queue.wait():
+		case <-late.C:
+			c.Close(reason)
+			return
+		}
+	}
+	c.Close(reason)
 }
 
 // push queues a message for this client.

@@ -350,13 +350,25 @@ func TestWhyClosed(t *testing.T) {
 	r = join(t, b, person("alice", "a"))
 	join(t, b, person("alice", "b"))
 	join(t, b, person("bob", "c"))
-	if n := b.DisconnectUser("alice", ByHub); n != 2 {
-		t.Errorf("DisconnectUser closed %d", n)
+	r.subscribe("sitesync/v1/reply/alice/#")
+	const last = "sitesync/v1/reply/alice/last"
+	if err := b.Reply("alice", last, bytes.Repeat([]byte("x"), 1<<20), nil); err != nil {
+		t.Error(err)
+	}
+	clients := b.Clients("alice")
+	if len(clients) != 2 {
+		t.Errorf("alice has %d connections", len(clients))
+	}
+	for _, c := range clients {
+		go c.Finish(ByHub)
+	}
+	if got := r.delivery(); got.topic != last || len(got.payload) != 1<<20 {
+		t.Errorf("what was queued came as %s with %d bytes", got.topic, len(got.payload))
 	}
 	r.closes()
 	for range 2 {
 		if e := d.nextEnd(t); e.why != ByHub || e.client.Name != "alice" {
-			t.Errorf("after DisconnectUser: %s %v", e.client.Name, e.why)
+			t.Errorf("after Finish: %s %v", e.client.Name, e.why)
 		}
 	}
 }

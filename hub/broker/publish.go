@@ -87,12 +87,5 @@ func (b *Broker) Disconnect(site sitesync.SiteID, reason Reason) bool {
 	return ok
 }
 
-// DisconnectUser closes the connections of a user or token and says how many
-// there were.
-func (b *Broker) DisconnectUser(name string, reason Reason) int {
-	clients := b.audience.clients(name)
-	for _, c := range clients {
-		c.Close(reason)
-	}
-	return len(clients)
-}
+// Clients gives the connections of a user or token.
+func (b *Broker) Clients(name string) []*Client { return b.audience.clients(name) }

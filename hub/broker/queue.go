@@ -98,6 +98,13 @@ func (q *queue) wait() <-chan struct{} {
 	return room
 }
 
+// empty reports whether nothing is queued or being written.
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed || q.messages == 0
+}
+
 func (q *queue) wake() {
 	if q.room != nil {
 		close(q.room)

@@ -22,7 +22,10 @@ var about = map[string]string{
 
 	"record": "Read records, and change those active at the central site",
 
-	"user": "Create users, change and look at them; set a lost password anew",
+	"user":  "Let people sign in, and say what they may; set a lost password anew",
+	"token": "Make and revoke tokens for programs",
+	"audit": "Look at who edited what",
+	"hub":   "Look at the hub itself",
 }
 
 // AdminCommands are the commands for a running hub: a group for each group of

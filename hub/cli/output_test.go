@@ -73,6 +73,16 @@ const (
 		"received":"2026-11-23T12:05:10.000Z","present":null,"state":"open","raw":"AAEC","code":"NAD1","siteName":"Nadi"}`
 	storeOne = `{"id":4,"code":"NAD2","name":"Ward","tags":["region:west","kind:ward"],"site":6,"epoch":"1.2","phase":"loading","handover":` + handoverOne + `,
 		"records":100000,"bytes":12345678,"head":"abc","digest":"00112233445566778899aabbccddeeff"}`
+	userAnna = `{"name":"anna","kind":"user","role":"viewer","data":true,"enabled":false,"expires":null,"lastUsed":null,"created":"2026-11-21T13:05:10.000Z"}`
+	tokenOld = `{"name":"script","kind":"token","role":"admin","data":false,"enabled":true,"expires":"2026-11-22T13:05:10.000Z","lastUsed":"2026-11-22T13:00:00.000Z",
+		"created":"2026-11-21T13:05:10.000Z"}`
+	auditSite = `{"at":"2026-11-23T13:05:10.000Z","by":"anna","from":"192.0.2.7","command":"site.update","id":"x","site":6,"store":null,
+		"before":{"name":"Nadi","revision":7},"after":{"name":"Nadi\u001b[31m Hospital","revision":8,"storesAdded":["NAD1"]}}`
+	auditRecord = `{"at":"2026-11-23T13:05:09.000Z","by":"admin","from":"192.0.2.7","command":"record.delete","id":"","site":null,"store":3,"before":{"quantity":  40},"after":null}`
+	hubWell     = `{"version":"1.2.3","hub":"000102030405060708090a0b0c0d0e0f","generation":2,"started":"2026-11-21T13:05:10.000Z","uptime":183780,
+		"connections":{"devices":1,"refused":0,"persons":2,"halfOpen":0},"sites":{"total":4,"online":2,"offline":1,"never":1,"refused":0},"stores":{"total":2,"active":2,"draining":0},
+		"handovers":0,"quarantine":3,"backlog":12,"database":{"bytes":12345678,"diskFree":99000000000,"commits":100,"commitMs":1.25,"commitMs99":7.5},
+		"rates":{"pushed":120.4,"quarantined":0,"fed":3,"bytesIn":54321,"bytesOut":999}}`
 	recordOne = `{"store":3,"table":"stock","id":"aspirin\u202e","data":{ "text": "a\u0007b", "n":1.0 },"etag":"0011","changed":"2026-11-23T13:08:09.900Z"}`
 )
 
@@ -96,6 +106,9 @@ func TestGolden(t *testing.T) {
 		{"quarantine-frame", "quarantine.get", `{"item":` + itemThree + `,"fields":[]}`},
 		{"quarantine-apply", "quarantine.apply", `{"item":` + itemOne + `}`},
 		{"quarantine-import", "quarantine.import", `{"quarantined":500,"known":1}`},
+		{"user-create", "user.create", `{"user":` + userAnna + `,"password":"abcd2345"}`},
+		{"token-create", "token.create", `{"user":` + tokenOld + `,"token":"sst1_abc"}`},
+		{"hub-status", "hub.status", hubWell},
 		{"record", "record.get", `{"record":` + recordOne + `}`},
 	}
 	for _, tt := range tests {
@@ -124,6 +137,9 @@ func TestGoldenLists(t *testing.T) {
 		{"handover-list", "handover.list", "", outputTable, false, []string{handoverFour, handoverThree, handoverTwo, handoverOne}},
 		{"quarantine-list", "quarantine.list", "", outputTable, false, []string{itemOne, itemTwo, itemThree}},
 		{"quarantine-list-empty", "quarantine.list", "", outputTable, false, nil},
+		{"user-list", "user.list", "", outputTable, false, []string{userAnna}},
+		{"token-list", "token.list", "", outputTable, false, []string{tokenOld}},
+		{"audit-list", "audit.list", "abc-def", outputTable, false, []string{auditSite, auditRecord}},
 		{"record-list", "record.list", "", outputTable, false, []string{recordOne}},
 		{"record-list-json", "record.list", "stock/aspirin", outputJSON, false, []string{recordOne}},
 		{"record-list-ndjson", "record.list", "", outputLines, false, []string{recordOne, recordOne}},

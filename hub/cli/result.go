@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sitesync/hub/admin"
+	"sitesync/hub/registry"
 	"sitesync/shared/sitesync"
 )
 
@@ -46,6 +47,16 @@ func (v *view) result(row *admin.Command, result json.RawMessage) error {
 		return v.compared(r)
 	case *admin.ImportResult:
 		return v.imported(r)
+	case *admin.UserResult:
+		return v.userResult(r)
+	case *admin.TokenResult:
+		return v.tokenResult(r)
+	case *admin.HubStatus:
+		return v.hubStatus(r)
+	case *admin.Page[registry.User]:
+		return v.users(r.Items)
+	case *admin.Page[sitesync.Audit]:
+		return v.audit(r.Items)
 	case *admin.Page[sitesync.Handover]:
 		return v.handovers(r.Items)
 	case *admin.Page[sitesync.Quarantined]:
@@ -105,6 +116,9 @@ var nothing = map[string]string{
 	"store.list":      "No store fits. Create one: sitesync-hub store create CODE NAME",
 	"handover.list":   "No handover fits. Move a store: sitesync-hub store move STORE TO",
 	"quarantine.list": "Nothing fits: no change waits for a decision, or not with these filters.",
+	"user.list":       "There is no user.",
+	"token.list":      "There is no token. Make one: sitesync-hub token create NAME ROLE",
+	"audit.list":      "No edit fits.",
 
 	"record.list": "There are no records. Those of a store that is active at the central site can be written: sitesync-hub record put STORE TABLE RECORD --data-json JSON",
 }

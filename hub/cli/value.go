@@ -47,6 +47,8 @@ func (v *value) Type() string {
 		return "ID|NAME"
 	case t == reflect.TypeFor[[]admin.Ref]():
 		return "ID|CODE,..."
+	case t == reflect.TypeFor[admin.Moment]():
+		return "TIME"
 	case t == reflect.TypeFor[admin.Seconds]():
 		return "DURATION"
 	case isData(v.field):
@@ -112,6 +114,8 @@ func toJSON(t reflect.Type, text string) (json.RawMessage, error) {
 		return refJSON(text)
 	case t == reflect.TypeFor[admin.Seconds]():
 		return secondsJSON(text)
+	case t == reflect.TypeFor[admin.Moment]():
+		return quote(text), nil
 	case t == reflect.TypeFor[json.RawMessage]():
 		if !json.Valid([]byte(text)) {
 			return nil, errors.New("that is not JSON")

@@ -79,7 +79,7 @@ func TestRefusedIntent(t *testing.T) {
 	}
 	entries, _, err := w.registry.AuditList(registry.AuditFilter{Store: &store}, 10, "")
 	w.must(err)
-	if !slices.ContainsFunc(entries, func(a sitesync.Audit) bool { return a.Command == "store.cancel" && a.By != "anna" }) {
+	if !slices.ContainsFunc(entries, func(a sitesync.AuditEntry) bool { return a.Command == "store.cancel" && a.By != "anna" }) {
 		t.Errorf("the refusal is not in the audit log: %+v", entries)
 	}
 }

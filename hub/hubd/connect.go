@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"sitesync/hub/admin"
@@ -18,7 +19,10 @@ import (
 )
 
 // person is the Data of a person's principal.
-type person struct{ user registry.User }
+type person struct {
+	user registry.User
+	busy sync.RWMutex // read-held while a command is carried out and answered
+}
 
 // Connect implements broker.Handler.
 func (h *Hub) Connect(_ context.Context, l broker.Login) (*broker.Principal, broker.Refusal) {
@@ -38,7 +42,7 @@ func (h *Hub) connectPerson(l broker.Login, kind registry.UserKind, name string)
 	}
 	h.counts.login(string(kind), loginResults[outcome])
 	if outcome == registry.Accepted {
-		return &broker.Principal{Kind: broker.Person, Name: user.Name, Role: string(user.Role), Data: &person{user}}, 0
+		return &broker.Principal{Kind: broker.Person, Name: user.Name, Role: string(user.Role), Data: &person{user: user}}, 0
 	}
 	if outcome != registry.Busy {
 		h.publish(nil, session.Event(sitesync.EventUserLoginFailed, 0, 0, "If this was not a mistake of theirs, look where it comes from.",
@@ -200,7 +204,10 @@ func (h *Hub) command(ctx context.Context, c *broker.Client, m broker.Message) {
 	if m.Topic.Kind != topic.Admin {
 		return
 	}
-	user := c.Data.(*person).user
+	p := c.Data.(*person)
+	p.busy.RLock()
+	defer p.busy.RUnlock()
+	user := p.user
 	// An edit closes the connections of its user, but one that was just being
 	// made is not among them yet; and a token may expire on an open one.
 	now, err := h.registry.User(user.Name)

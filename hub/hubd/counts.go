@@ -24,6 +24,7 @@ type counts struct {
 	quarantined   atomic.Uint64
 	commands      *metrics.Histogram
 	commit, push  *metrics.Histogram
+	latest        latencies // of commits
 
 	mu      sync.Mutex
 	logins  map[[2]string]uint64 // kind and result
@@ -94,7 +95,8 @@ func (c *counts) event(kind sitesync.EventKind) {
 // commits measures what is done in place of every commit of the database.
 func (c *counts) commits(instead func(func() error) error) func(func() error) error {
 	return func(commit func() error) error {
-		defer c.commit.Took(time.Now())
+		began := time.Now()
+		defer func() { c.commit.Took(began); c.latest.add(time.Since(began)) }()
 		if instead != nil {
 			return instead(commit)
 		}

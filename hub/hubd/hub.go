@@ -57,14 +57,18 @@ type Hub struct {
 	alarms    *alarms
 	counts    *counts
 	metrics   *metrics.Set
+	started   time.Time
+	rates     rates
 	web       []*http.Server
 	listeners map[string]net.Listener // "http", "https"
 	addresses Addresses
 	generated string // the first admin's password, to be printed once
 
 	running sync.WaitGroup // web servers, chores, timer
-	stop    chan struct{}  // ends the timer
-	idle    chan struct{}  // ends the chores
+	stop    chan struct{}  // ends the timer, and reclaim
+
+	reclaiming chan struct{} // wakes reclaim
+	idle       chan struct{} // ends the chores
 }
 
 // Addresses is what DIR/addresses.json says; "" where a listener is off.
@@ -90,7 +94,8 @@ func Open(c Config) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{config: c, log: c.Log, live: session.NewTable(), chores: newChores(), listeners: map[string]net.Listener{},
-		quota: newQuota(), alarms: newAlarms(), counts: newCounts(), stop: make(chan struct{}), idle: make(chan struct{})}
+		quota: newQuota(), alarms: newAlarms(), counts: newCounts(), started: time.Now(), stop: make(chan struct{}),
+		reclaiming: make(chan struct{}, 1), idle: make(chan struct{})}
 	for _, step := range []func() error{h.openData, h.wire, h.listen, h.start} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, h.Close(context.Background()))
@@ -151,7 +156,7 @@ func (h *Hub) wire() (err error) {
 	h.commands = command.New(h.records, h.handover.StoresOf, h.log)
 	h.greet = &greet.Greet{Registry: h.registry, State: h.records, Handover: h.handover, Live: h.live, Leases: h.leases,
 		Addresses: h.publicURLs, ReplicaWindow: h.config.Timings.ReplicaWindow, Log: h.log}
-	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live,
+	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live, Machine: h.machine,
 		URLs: h.publicURLs, Pin: h.authority.pin(), ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
 	h.table, h.metrics = h.routes(), h.newMetrics()
 	for after := sitesync.SiteID(0); ; {
@@ -277,6 +282,7 @@ func (h *Hub) start() error {
 	}
 	h.running.Go(func() { h.chores.run(h.idle) })
 	h.running.Go(h.timer)
+	h.running.Go(h.reclaim)
 	h.broker.Start()
 	for _, l := range h.listeners {
 		server := h.webServer()

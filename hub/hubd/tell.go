@@ -163,9 +163,22 @@ func (h *Hub) edited(c registry.Change) {
 			}
 		}
 		for _, name := range c.Users {
-			h.broker.DisconnectUser(name, broker.ByHub)
+			h.dismiss(name)
 		}
 	})
+}
+
+// dismiss closes the connections of a user or token that was edited. One who
+// changes their own password has the answer first.
+func (h *Hub) dismiss(name string) {
+	for _, c := range h.broker.Clients(name) {
+		h.running.Go(func() {
+			p := c.Data.(*person)
+			p.busy.Lock()
+			defer p.busy.Unlock()
+			c.Finish(broker.ByHub)
+		})
+	}
 }
 
 // tellStatus publishes a site's status soon.

@@ -14,11 +14,14 @@ const leaseInterval = time.Second
 // timer does what is due from time to time: the status of sites whose live
 // data moved, saving that data, and removing old tombstones.
 func (h *Hub) timer() {
+	h.rates.add(h.sample())
 	h.publishAll()
 	status := time.NewTicker(h.config.Timings.StatusInterval)
 	defer status.Stop()
 	sweep := time.NewTicker(min(sweepInterval, h.config.Timings.TombstoneRetention))
 	defer sweep.Stop()
+	samples := time.NewTicker(sampleEvery)
+	defer samples.Stop()
 	lease := time.NewTicker(leaseInterval)
 	defer lease.Stop()
 	for {
@@ -30,8 +33,14 @@ func (h *Hub) timer() {
 				h.log.Error("saving when sites were last seen failed", "error", err)
 			}
 			h.unfinished()
+			select {
+			case h.reclaiming <- struct{}{}:
+			default: // it runs
+			}
 			h.warnOfLeases()
 			h.watchCondition()
+		case <-samples.C:
+			h.rates.add(h.sample())
 		case <-lease.C:
 			h.expireLeases()
 		case <-sweep.C:

@@ -1,10 +1,6 @@
 package records
 
 import (
-	"encoding/json"
-	"fmt"
-	"time"
-
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 )
@@ -132,20 +128,4 @@ func letIn(tx *kv.Tx, m, next *Meta) error {
 		next.Settled, next.Chain = p.Settled, p.Chain
 	}
 	return err
-}
-
-// Audit implements State.
-func (d *DB) Audit(before time.Time, limit int) (entries []sitesync.Audit, err error) {
-	err = d.kv.View(func(tx *kv.Tx) error {
-		r := kv.Range{Prefix: auditPrefix, From: auditKey(before, 0), Reverse: true}
-		return tx.Iterate(r, func(_, value []byte) (bool, error) {
-			var a sitesync.Audit
-			if err := json.Unmarshal(value, &a); err != nil {
-				return false, fmt.Errorf("records: audit entry: %w", err)
-			}
-			entries = append(entries, a)
-			return len(entries) < limit, nil
-		})
-	})
-	return entries, err
 }

@@ -3,7 +3,6 @@ package records
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
@@ -182,20 +181,6 @@ func etagOf(data json.RawMessage) string {
 		return ""
 	}
 	return sitesync.ETag(data)
-}
-
-// putAudit keeps an entry at its time, or just after it where there is one
-// already.
-func putAudit(tx *kv.Tx, at time.Time, store sitesync.StoreID, a *sitesync.Audit) error {
-	for ; ; at = at.Add(1) {
-		key := auditKey(at, store)
-		if _, taken, err := tx.Get(key); err != nil {
-			return err
-		} else if !taken {
-			putJSON(tx, key, a)
-			return nil
-		}
-	}
 }
 
 func mustJSON(v any) json.RawMessage {

@@ -97,9 +97,10 @@ type State interface {
 	// the given ID (0: all), of one store where store is not 0, until fn answers
 	// false.
 	Handovers(store sitesync.StoreID, before uint64, fn func(sitesync.Handover) (bool, error)) error
-	// Audit reads the audit entries of record edits, newest first, from before
-	// the given time.
-	Audit(before time.Time, limit int) ([]sitesync.Audit, error)
+	// Audit reads the audit entries of record edits, newest first, after a place
+	// in that order ("": all): as many as limit says, or fewer that are large.
+	// None are left when it gives none. Error: invalid (after).
+	Audit(after string, limit int) ([]sitesync.AuditEntry, error)
 }
 
 // ErrConflict says that a meta has moved on since it was read: read it again

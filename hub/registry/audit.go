@@ -65,7 +65,8 @@ type AuditFilter struct {
 	Since time.Time
 }
 
-func (f *AuditFilter) lets(a *sitesync.Audit) bool {
+// Lets reports whether an entry passes.
+func (f *AuditFilter) Lets(a *sitesync.Audit) bool {
 	return (f.Site == nil || a.Site != nil && *a.Site == *f.Site) &&
 		(f.Store == nil || a.Store != nil && *a.Store == *f.Store) &&
 		(f.By == "" || a.By == f.By) &&
@@ -83,7 +84,7 @@ const (
 // 1000) of those that come after the place after in the list. next is the
 // after of the next page, "" on the last. A page whose filter lets little
 // through may be short and have a next. Errors: CodeInvalid (after).
-func (r *Registry) AuditList(f AuditFilter, limit int, after string) (items []sitesync.Audit, next string, err error) {
+func (r *Registry) AuditList(f AuditFilter, limit int, after string) (items []sitesync.AuditEntry, next string, err error) {
 	if limit <= 0 {
 		limit = auditLimit
 	}
@@ -102,12 +103,12 @@ func (r *Registry) AuditList(f AuditFilter, limit int, after string) (items []si
 		switch {
 		case rec.At.Before(f.Since):
 			return false
-		case !f.lets(&rec.Audit):
+		case !f.Lets(&rec.Audit):
 		case len(items) == limit:
 			next = place
 			return false
 		default:
-			items = append(items, rec.Audit)
+			items = append(items, sitesync.AuditEntry{Audit: rec.Audit, Place: at})
 		}
 		place = at
 		if seen++; seen == auditScan {

@@ -344,6 +344,12 @@ type Audit struct {
 	After   json.RawMessage `json:"after"`
 }
 
+// AuditEntry is an entry of an audit log, with its place there.
+type AuditEntry struct {
+	Audit
+	Place string `json:"-"` // a list goes on after it; opaque
+}
+
 // SiteStatus is the retained message on a site's status topic.
 type SiteStatus struct {
 	Site     SiteID   `json:"site"`

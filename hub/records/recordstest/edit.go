@@ -104,9 +104,9 @@ func editAudit(f *fixture) {
 	edit(store+1, put("c", `{"n":3}`), "")
 	edit(store, remove("a"), "")
 	f.restart()
-	list := func(before time.Time, limit int) (text string) {
+	list := func(after string, limit int) (text, last string) {
 		f.Helper()
-		entries, err := f.Audit(before, limit)
+		entries, err := f.Audit(after, limit)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -115,23 +115,22 @@ func editAudit(f *fixture) {
 				f.Fatalf("entry %+v", a)
 			}
 			text += fmt.Sprintf("%d:%s>%s ", *a.Store, a.Before, a.After)
+			last = a.Place
 		}
-		return text
+		return text, last
 	}
-	const gone, other, again, made = `7:{"n":2}>null `, `8:null>{"n":3} `, `7:{"n":1}>{"n":2} `, `7:null>{"n":1} `
-	for _, c := range []struct {
-		before time.Time
-		limit  int
-		want   string
-	}{
-		{at.Add(time.Hour), 10, gone + other + again + made},
-		{at.Add(time.Hour), 2, gone + other},
-		{at, 10, other + again + made},
-		{at.Add(-3 * time.Second), 10, made},
-		{at.Add(-time.Hour), 10, ""},
-	} {
-		if got := list(c.before, c.limit); got != c.want {
-			f.Errorf("%d before %v: %s want %s", c.limit, c.before, got, c.want)
+	const all = `7:{"n":2}>null 8:null>{"n":3} 7:{"n":1}>{"n":2} 7:null>{"n":1} `
+	for limit := 1; limit < 6; limit++ {
+		var got string
+		for after, more := "", true; more; {
+			var some string
+			some, after = list(after, limit)
+			got, more = got+some, after != ""
+		}
+		if got != all {
+			f.Errorf("in pages of %d: %s want %s", limit, got, all)
 		}
 	}
+	_, err := f.Audit("nowhere", 1)
+	f.fails(err, sitesync.CodeInvalid)
 }

@@ -128,7 +128,7 @@ func quarantineAtCentre(f *fixture) {
 			f.fails(err, sitesync.CodeNotFound)
 		})
 	}
-	entries, err := f.Audit(long(), 10)
+	entries, err := f.Audit("", 10)
 	if err != nil || len(entries) != 2 || entries[0].By != "anna" || *entries[0].Store != store || *entries[0].Site != nadi ||
 		!strings.Contains(string(entries[1].After), `"data":{"n":2}`) || string(entries[1].Before) != `{"n":1}` {
 		f.Errorf("audit %+v, %v", entries, err)
@@ -241,7 +241,7 @@ func quarantineComesHome(f *fixture) {
 	if got, want := show(f.scan(store)), "put stock/a {\"n\":2}\nput stock/b {\"n\":7}\n"; got != want {
 		f.Errorf("records\n%s", got)
 	}
-	if entries := must(f.Audit(long(), 10)); len(entries) != 4 {
+	if entries := must(f.Audit("", 10)); len(entries) != 4 {
 		f.Errorf("audit %+v", entries)
 	}
 }
@@ -278,7 +278,7 @@ func quarantineDiscarded(f *fixture) {
 	if n := f.Undecided(nadi, 0); n != 0 {
 		f.Errorf("%d undecided", n)
 	}
-	entries := must(f.Audit(long(), 10))
+	entries := must(f.Audit("", 10))
 	if len(entries) != 2 {
 		f.Fatalf("audit %+v", entries)
 	}
@@ -326,7 +326,7 @@ func quarantineOnce(f *fixture) {
 		_, err := f.Discard(other)
 		f.fails(err, sitesync.CodeIDReused)
 	})
-	if entries := must(f.Audit(long(), 10)); len(entries) != 1 {
+	if entries := must(f.Audit("", 10)); len(entries) != 1 {
 		f.Errorf("audit %+v", entries)
 	}
 }
@@ -391,7 +391,7 @@ func quarantineFrames(f *fixture) {
 	}
 	_, err = f.Discard(decision(10, "discard"))
 	f.fails(err, sitesync.CodeConflict)
-	if entries := must(f.Audit(long(), 10)); len(entries) != 1 || !strings.Contains(string(entries[0].After), `"raw":"ZnJhbWUgOA=="`) {
+	if entries := must(f.Audit("", 10)); len(entries) != 1 || !strings.Contains(string(entries[0].After), `"raw":"ZnJhbWUgOA=="`) {
 		f.Errorf("audit %s", entries[0].After)
 	}
 }
@@ -415,7 +415,7 @@ func importOutbox(f *fixture) {
 	f.restart()
 	f.apply(b, wire.Settled, 5, 0, 0)
 	f.refused(d.Batch(6, 6), sitesync.ReasonStaleEpoch) // the device turns up by itself
-	entries := must(f.Audit(long(), 10))
+	entries := must(f.Audit("", 10))
 	if len(entries) != 1 || entries[0].By != "anna" || *entries[0].Site != nadi || !strings.Contains(string(entries[0].After), `"imported":2`) {
 		f.Errorf("audit %+v", entries)
 	}
