@@ -1,6 +1,8 @@
 package greet
 
 import (
+	"math"
+
 	"sitesync/hub/ingest"
 	"sitesync/hub/records"
 	"sitesync/hub/session"
@@ -17,14 +19,14 @@ type comparison struct {
 	session  *session.Session
 	events   []session.Message
 	receipts []session.Message
-	size     int // bytes of receipts
+	size     int // bytes of receipts, and of what was read for them
 	held     int // stores
 }
 
 // What one hello may cause. The receipts that were left out come when the
 // device pushes what it has no receipt of; events of more stores say nothing new.
 const (
-	mostReceipts = 4 << 20 // bytes
+	mostReceipts = 4 << 20 // bytes, as in comparison.size
 	mostHeld     = 100     // that are told to be held
 	mostEvents   = 16
 )
@@ -92,8 +94,11 @@ func (c *comparison) meta(state *wire.StoreState, m *records.Meta) {
 
 // outbox looks at what the device has of an epoch.
 func (c *comparison) outbox(store sitesync.StoreID, o wire.OutboxState) error {
-	s := c.session
-	res, err := c.State.Settled(store, records.Origin{Epoch: o.Epoch, Site: s.Site, Replica: s.Replica}, o.Confirmed)
+	s, after := c.session, o.Confirmed
+	if c.size >= mostReceipts {
+		after = math.MaxUint64 // nothing more is told, so nothing is looked for
+	}
+	res, err := c.State.Settled(store, records.Origin{Epoch: o.Epoch, Site: s.Site, Replica: s.Replica}, after)
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func (c *comparison) outbox(store sitesync.StoreID, o wire.OutboxState) error {
 		c.hold(store, ingest.Diverged(s, store))
 	case res.Settled > o.Confirmed && c.size < mostReceipts:
 		m := s.To(topic.Receipt, store, res.Receipt(o.Epoch))
-		c.receipts, c.size = append(c.receipts, m), c.size+len(m.Payload)
+		c.receipts, c.size = append(c.receipts, m), c.size+max(len(m.Payload), res.Size)
 	}
 	return nil
 }

@@ -40,13 +40,9 @@ func (d *DB) BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte
 	kept := frame[:min(len(frame), sitesync.MaxRecord)]
 	return d.kv.Update(func(tx *kv.Tx) error {
 		var keys [][]byte
-		var ids []uint64
-		err := tx.Iterate(kv.Range{Prefix: badFramePrefix(site)}, func(key, value []byte) (bool, error) {
-			var f badFrame
+		err := tx.Iterate(kv.Range{Prefix: badFramePrefix(site), KeysOnly: true}, func(key, _ []byte) (bool, error) {
 			keys = append(keys, append([]byte(nil), key...))
-			err := parseJSON(value, &f)
-			ids = append(ids, f.ID)
-			return err == nil, err
+			return true, nil
 		})
 		if err != nil {
 			return err
@@ -55,9 +51,13 @@ func (d *DB) BadFrame(site sitesync.SiteID, store sitesync.StoreID, frame []byte
 		if n := len(keys); n > 0 {
 			place = max(place, binary.BigEndian.Uint64(keys[n-1][len(keys[n-1])-8:])+1)
 		}
-		for i := 0; i <= len(keys)-badFramesKept; i++ {
+		for i := 0; i <= len(keys)-badFramesKept; i++ { // the others, which may be large, are not read
+			var f badFrame
+			if _, err := getJSON(tx, keys[i], &f); err != nil {
+				return err
+			}
 			tx.Delete(keys[i])
-			tx.Delete(quarantineIndexKey(ids[i]))
+			tx.Delete(quarantineIndexKey(f.ID))
 		}
 		id, err := nextQuarantineID(tx)
 		if err != nil {

@@ -9,8 +9,10 @@ import (
 	"sitesync/shared/wire"
 )
 
-// mostTold bounds what a result tells of quarantined changes, in bytes; one
-// record may pass it. A receipt so stays far below wire.MaxBody.
+// mostTold bounds what a result tells of quarantined changes, in bytes, and
+// what is read for that; one record may pass it. A receipt so stays far below
+// wire.MaxBody, and a device that asks for the same again and again costs
+// little, whatever it has in quarantine.
 const mostTold = 2 << 20
 
 // Receipt is what the device is told of a result. Where there is more in
@@ -51,7 +53,7 @@ func (w *writer) answer(o Origin, t track, after uint64, outcome wire.Outcome) (
 
 func (w *writer) result(t track, tell *telling, outcome wire.Outcome) Result {
 	r := Result{Outcome: outcome, Settled: t.Settled, Chain: t.Chain, Told: t.Settled, ToldChain: t.Chain,
-		After: tell.after, Quarantined: tell.refusals, Applied: w.applied, Refused: w.refused}
+		After: tell.after, Quarantined: tell.refusals, Size: tell.size, Applied: w.applied, Refused: w.refused}
 	if tell.full {
 		last := tell.refusals[len(tell.refusals)-1]
 		r.Told, r.ToldChain = last.N, tell.chain
@@ -94,6 +96,7 @@ func (t *telling) past(through uint64) error {
 			return false, nil
 		}
 		err := t.add(&it)
+		t.size += len(value)
 		return !t.full, err
 	})
 }

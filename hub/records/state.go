@@ -189,6 +189,7 @@ type Result struct {
 	Chain       sitesync.Chain // at Settled
 	After       uint64
 	Quarantined []wire.Refusal // complete for n in (After, Told]
+	Size        int            // bytes of Quarantined, and of what was read for it
 	Told        uint64         // mostly Settled: see Receipt
 	ToldChain   sitesync.Chain // at Told
 	Head        wire.Cursor

@@ -10,6 +10,7 @@ import (
 var receiptTests = []test{
 	{"Receipts/rebuilt", receiptsRebuilt},
 	{"Receipts/in parts", receiptsInParts},
+	{"Receipts/of much that is not told", receiptsOfStranger},
 	{"Receipts/of nobody", receiptsOfNobody},
 }
 
@@ -106,6 +107,28 @@ func receiptsInParts(f *fixture) {
 	}
 	if parts == 0 {
 		f.Error("all of it fitted one receipt")
+	}
+}
+
+// receiptsOfStranger asks for what became of large changes to a store that
+// belongs to another site. Little is told of them, and yet no answer reads all.
+func receiptsOfStranger(f *fixture) {
+	const changes = 6
+	large := make([]sitesync.Change, changes)
+	for i := range large {
+		large[i] = sitesync.Change{Op: sitesync.OpPut, Table: "stock", ID: fmt.Sprint(i), Data: object(600_000)}
+	}
+	d := f.late(suva, second, large...)
+	answers := 0
+	for after := uint64(1); after < d.Last(); answers++ {
+		res, err := f.Settled(store, d.Origin, after)
+		if err != nil || res.Settled != d.Last() || res.Told <= after || res.ToldChain != d.Chain(res.Told) || uint64(len(res.Quarantined)) != res.Told-after {
+			f.Fatalf("after %d: %+v, %v", after, res, err)
+		}
+		after = res.Told
+	}
+	if answers < 2 {
+		f.Errorf("%d answers told of it all", answers)
 	}
 }
 
