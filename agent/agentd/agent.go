@@ -24,6 +24,8 @@ type Agent struct {
 	device engine.Device
 	db     *localdb.DB
 	engine *engine.Engine
+
+	traffic traffic
 }
 
 // Open opens a data directory, which it makes at the first start. Errors:
@@ -39,7 +41,7 @@ func Open(c Config) (*Agent, error) {
 	}
 	a := &Agent{config: c, db: db}
 	if a.device, err = c.device(); err == nil {
-		a.engine, err = engine.New(engine.Options{Dir: c.Data, DB: db, Device: a.device, Timings: c.timings(), Insecure: c.Insecure, Log: c.Log})
+		a.engine, err = engine.New(engine.Options{Dir: c.Data, DB: db, Device: a.device, Timings: c.timings(), Insecure: c.Insecure, Log: c.Log, Network: a.traffic.dial})
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -72,7 +74,9 @@ func (a *Agent) Run(ctx context.Context, ready func(url string)) error {
 	if err != nil {
 		return err
 	}
-	server := api.New(api.Options{DB: a.db, Agent: (*control)(a), Tokens: tokens, AllowedHosts: a.config.AllowedHosts, Log: a.config.Log})
+	numbers, stop := a.newMetrics()
+	defer stop()
+	server := api.New(api.Options{DB: a.db, Agent: (*control)(a), Tokens: tokens, Metrics: numbers.Handler(), AllowedHosts: a.config.AllowedHosts, Log: a.config.Log})
 	url, err := a.writeAddress(l.Addr(), config != nil)
 	if err != nil {
 		server.Close()

@@ -166,7 +166,7 @@ func TestOpenAPIExamples(t *testing.T) {
 		"Status": new(Status), "StoreItem": new(StoreItem), "SiteEdit": new(SiteEdit), "Record": new(Record), "Written": new(written),
 		"BulkDone": new(done), "LineAnswer": new(lineAnswer), "ChangeEvent": new(changeEvent), "Receipt": new(localdb.Receipt),
 		"Details": new(Details), "JoinSite": new(JoinSite), "Joined": new(Joined), "Refused": new(Refused),
-		"NewCode": new(NewCode), "SignIn": new(SignIn), "Session": new(Session),
+		"Health": new(health), "NewCode": new(NewCode), "SignIn": new(SignIn), "Session": new(Session),
 		"Token": new(Token), "NewToken": new(NewToken), "CreatedToken": new(CreatedToken), "Problem": new(Problem),
 		"Check": &struct {
 			Steps []Step `json:"steps"`

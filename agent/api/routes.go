@@ -45,6 +45,9 @@ var routes = []route{
 
 	{"GET", "/v1/refused", RoleApp, []string{"limit"}, (*Server).listRefused},
 
+	{"GET", "/healthz", "", nil, (*Server).getHealth},
+	{"GET", "/metrics", RoleApp, nil, (*Server).getMetrics},
+
 	{"POST", "/v1/session", "", nil, (*Server).postSession},
 	{"DELETE", "/v1/session", RoleApp, nil, (*Server).deleteSession},
 	{"POST", "/v1/session/code", RoleAdmin, nil, (*Server).postCode},

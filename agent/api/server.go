@@ -40,6 +40,7 @@ type Options struct {
 	Agent        Agent
 	Tokens       *Tokens
 	Page         http.Handler // what is served at / and below /assets/ to everybody; nil for nothing
+	Metrics      http.Handler // of the program; nil for none
 	AllowedHosts []string     // host names and addresses to answer for besides loopback
 	Log          *slog.Logger // nil logs nothing
 }
@@ -51,6 +52,7 @@ type Server struct {
 	agent   Agent
 	tokens  *Tokens
 	page    http.Handler
+	metrics http.Handler
 	hosts   hosts
 	log     *slog.Logger
 	mux     *http.ServeMux
@@ -71,7 +73,7 @@ func New(o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		db: o.DB, agent: o.Agent, tokens: o.Tokens, page: o.Page, log: o.Log,
+		db: o.DB, agent: o.Agent, tokens: o.Tokens, metrics: o.Metrics, page: o.Page, log: o.Log,
 		hosts:  newHosts(o.AllowedHosts),
 		bodies: semaphore.NewWeighted(maxBulk + maxBulk/4),
 		codes:  newCodes(), sessions: sessions{open: map[hash]session{}},

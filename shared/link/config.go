@@ -43,7 +43,7 @@ type Config struct {
 	OnMessage func(topic string, payload []byte)
 	// OnStage, if set, is told of every stage of Dial that succeeded, in order.
 	OnStage func(stage Stage, took time.Duration)
-	// Dial opens the connection below TLS and WebSocket; nil is the network's.
+	// Dial opens the connection below TLS and WebSocket; nil is DialTCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger gets debug messages; nil is none.
 	Logger *slog.Logger

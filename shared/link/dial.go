@@ -80,11 +80,16 @@ func (a *attempt) open(ctx context.Context) (*conn, error) {
 	return newConn(a.wire, stream), nil
 }
 
+// DialTCP opens a connection as Dial does. MQTT has its own keepalive; TCP's,
+// every 15 s, would cost a metered link.
+func DialTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
+}
+
 func (a *attempt) openTCP(ctx context.Context, network, address string) (net.Conn, error) {
 	dial := a.config.Dial
 	if dial == nil {
-		// MQTT has its own keepalive; TCP's, every 15 s, would cost a metered link.
-		dial = (&net.Dialer{KeepAlive: -1}).DialContext
+		dial = DialTCP
 	}
 	tcp, err := dial(ctx, network, address)
 	if err != nil {
