@@ -81,7 +81,7 @@ sends every change to the hub exactly once.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	p.config.DataFlag(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&p.file, "config", "", "YAML file of settings; its keys are the names of the flags")
-	root.AddCommand(p.run(), p.join(), p.status(), p.check(), p.sync(), p.enable(true), p.enable(false), p.hardwareID(), p.token(), p.outbox())
+	root.AddCommand(p.run(), p.join(), p.openPage(), p.status(), p.check(), p.sync(), p.enable(true), p.enable(false), p.hardwareID(), p.token(), p.outbox())
 	return root
 }
 

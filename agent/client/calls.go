@@ -52,6 +52,12 @@ func (c *Client) SetSite(ctx context.Context, edit api.SiteEdit, abandon bool) (
 	return st, err
 }
 
+// Code makes a one-time code that signs in to the agent's page.
+func (c *Client) Code(ctx context.Context) (code api.NewCode, err error) {
+	err = c.call(ctx, http.MethodPost, "/v1/session/code", nil, nil, &code)
+	return code, err
+}
+
 // Tokens lists the API's tokens.
 func (c *Client) Tokens(ctx context.Context) ([]api.Token, error) {
 	var answer struct {

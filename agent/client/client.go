@@ -128,6 +128,9 @@ func httpClient(roots *x509.CertPool) *http.Client {
 	}
 }
 
+// URL is where the API is.
+func (c *Client) URL() *url.URL { return c.base }
+
 // Close ends the connections that are kept.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
