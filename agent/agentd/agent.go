@@ -14,6 +14,7 @@ import (
 	"sitesync/agent/api"
 	"sitesync/agent/engine"
 	"sitesync/agent/localdb"
+	"sitesync/agent/page"
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 )
@@ -66,6 +67,10 @@ func (a *Agent) Run(ctx context.Context, ready func(url string)) error {
 	if err != nil {
 		return err
 	}
+	pages, err := page.Pages()
+	if err != nil {
+		return err
+	}
 	config, err := a.config.tls()
 	if err != nil {
 		return err
@@ -76,7 +81,8 @@ func (a *Agent) Run(ctx context.Context, ready func(url string)) error {
 	}
 	numbers, stop := a.newMetrics()
 	defer stop()
-	server := api.New(api.Options{DB: a.db, Agent: (*control)(a), Tokens: tokens, Metrics: numbers.Handler(), AllowedHosts: a.config.AllowedHosts, Log: a.config.Log})
+	server := api.New(api.Options{DB: a.db, Agent: (*control)(a), Tokens: tokens, Page: pages, Metrics: numbers.Handler(),
+		AllowedHosts: a.config.AllowedHosts, Log: a.config.Log})
 	url, err := a.writeAddress(l.Addr(), config != nil)
 	if err != nil {
 		server.Close()

@@ -26,15 +26,20 @@ func (a *Agent) Status() api.Status {
 	e := a.engine.Status()
 	s := api.Status{HardwareID: a.device.Hardware, Link: e.Link, Since: sitesync.At(e.Since), Problem: e.Problem,
 		ClockSkewMs: e.ClockSkew.Milliseconds(), Rates: api.Rates{Send: e.SendRate, Loading: e.Loading, Load: e.LoadRate}}
-	if !e.LastSync.IsZero() {
-		at := sitesync.At(e.LastSync)
-		s.LastSync = &at
-	}
+	s.LastSync, s.LastTry = when(e.LastSync), when(e.LastTry)
 	if site := a.engine.Site(); site != nil {
 		s.Site = &api.Site{ID: site.ID, Name: site.Name, Code: site.Code}
 		s.Hub = site.Hub
 	}
 	return s
+}
+
+func when(t time.Time) *sitesync.Time {
+	if t.IsZero() {
+		return nil
+	}
+	at := sitesync.At(t)
+	return &at
 }
 
 // Sync implements api.Agent.

@@ -40,6 +40,7 @@ type Status struct {
 	OldestAt    *sitesync.Time      `json:"backlogSince"` // from when the oldest change that waits is, or a little later; nil where none does
 	ETA         *sitesync.Time      `json:"eta"`          // when all that waits will be sent at the present speed; nil where nobody can say
 	LastSync    *sitesync.Time      `json:"lastSync"`
+	LastTry     *sitesync.Time      `json:"lastTry"` // when an attempt to open a session with the hub ended last, well or not; nil before the first since the start
 	Stores      []Store             `json:"stores"`
 	Problem     *sitesync.Problem   `json:"problem"`
 	ClockSkewMs int64               `json:"clockSkewMs"`

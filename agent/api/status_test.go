@@ -20,7 +20,7 @@ func TestStatus(t *testing.T) {
 	store, _ := d.db.Store(3)
 	since := store.QueuedSince().Format(sitesync.TimeFormat)
 	d.do("GET", "/v1/status", "").want(t, 200, `{"site":{"id":6,"name":"Nadi","code":"NAD"},"hub":"mqtts://hub.example.org:8883","hardwareId":"AAAA",`+
-		`"link":"offline","since":"2026-01-02T03:04:05.006Z","backlog":1,"backlogSince":"`+since+`","eta":null,"lastSync":null,"stores":[{"code":"NAD1","phase":"active","writable":true,`+
+		`"link":"offline","since":"2026-01-02T03:04:05.006Z","backlog":1,"backlogSince":"`+since+`","eta":null,"lastSync":null,"lastTry":null,"stores":[{"code":"NAD1","phase":"active","writable":true,`+
 		`"epoch":"1.4","queued":1,"loaded":{"records":1,"total":1},"quarantined":0,"queuedSince":"`+since+`"}],"problem":null,"clockSkewMs":5,"lease":null}`)
 }
 

@@ -132,6 +132,7 @@ func (e *Engine) attempt(ctx context.Context, a *attempts) (wait time.Duration) 
 		return untilWoken
 	}
 	s, err := e.open(ctx, site, a.url(site), nil)
+	e.tried()
 	if err == nil {
 		began := time.Now()
 		err = s.run()

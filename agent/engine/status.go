@@ -16,6 +16,7 @@ type Status struct {
 	Link      sitesync.LinkState
 	Since     time.Time // of Link
 	LastSync  time.Time // the hub answered last that all was in step, or took something
+	LastTry   time.Time // the hub was dialled last, and the attempt has ended: well, or not
 	Problem   *sitesync.Problem
 	ClockSkew time.Duration // this device ahead of the hub
 	HubTime   time.Time     // when ClockSkew was taken; zero: never
@@ -53,6 +54,13 @@ func (e *Engine) showLocked(state sitesync.LinkState, p *sitesync.Problem) {
 		e.sending, e.loading, e.loadingStore = progress{}, progress{}, 0
 	}
 	e.status.Problem = p
+}
+
+// tried notes that an attempt to open a session has ended.
+func (e *Engine) tried() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.status.LastTry = time.Now()
 }
 
 // clock takes note of the hub's time.

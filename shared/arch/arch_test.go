@@ -149,6 +149,7 @@ var layers = []struct {
 		[]string{"hub/registry", "hub/records", "hub/session", "hub/ingest", "hub/feed", "hub/handover", "hub/greet", "hub/lease"}},
 	{"the agent's handlers import its state", []string{"agent/engine", "agent/api"}, []string{"agent/localdb"}},
 	{"a client knows the API's shapes", []string{"agent/client"}, []string{"agent/api"}},
+	{"a page is static files, and uses what its server offers everybody", []string{"agent/page"}, nil},
 	{"the agent imports nothing of the hub", []string{"agent"}, []string{"agent"}},
 	{"what drives both sides", bothSides, []string{"hub", "agent"}},
 	{"the hub imports nothing of the agent", []string{"hub"}, []string{"hub"}},
