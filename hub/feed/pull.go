@@ -6,6 +6,7 @@ package feed
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sitesync/hub/records"
@@ -65,7 +66,7 @@ func (f *Feed) Pull(_ context.Context, s *session.Session, frame []byte) ([]sess
 	}
 	var out []session.Message
 	if s.PullAt == nil || s.PullAt.ID != m.Stream {
-		s.PullAt = &session.PullStream{ID: m.Stream, Cursors: m.Cursors}
+		s.PullAt = &session.PullStream{ID: m.Stream, Cursors: once(m.Cursors)}
 		if len(m.Cursors) == 0 {
 			out = append(out, s.To(topic.Changes, 0, &wire.Changes{Stream: m.Stream, Last: true}))
 		}
@@ -82,6 +83,17 @@ func (f *Feed) Pull(_ context.Context, s *session.Session, frame []byte) ([]sess
 		f.live.Update(s.Site, func(l *session.Live) { l.LastSync = l.LastSeen })
 	}
 	return out, nil
+}
+
+// once leaves out what names a store again: a small frame could otherwise have
+// a log read a hundred thousand times.
+func once(cursors []wire.StoreCursor) []wire.StoreCursor {
+	seen := make(map[sitesync.StoreID]bool, len(cursors))
+	return slices.DeleteFunc(cursors, func(c wire.StoreCursor) bool {
+		again := seen[c.Store]
+		seen[c.Store] = true
+		return again
+	})
 }
 
 // next makes the stream's next message, or none when the store at its front

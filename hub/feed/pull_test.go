@@ -3,6 +3,7 @@ package feed
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -64,6 +65,17 @@ func (d *reader) take(stream uint32, out []session.Message) string {
 		d.cursors[store], d.last = c.Cursor, c.Last
 	}
 	return events
+}
+
+// TestPullOnce names a store many times in one pull: its log is read once.
+func TestPullOnce(t *testing.T) {
+	r := newRig(t)
+	r.central(store, 60, 1000)
+	r.give(store, site, sitesync.PhaseActive)
+	d := newReader(r)
+	if events := d.pull(1, 1<<20, slices.Repeat([]wire.StoreCursor{r.cursor(store, 0)}, 100)...); events != "" || !d.last || len(d.seen[store]) != 60 {
+		t.Errorf("events %s, last %v, seen %d", events, d.last, len(d.seen[store]))
+	}
 }
 
 func TestPullWhole(t *testing.T) {

@@ -105,6 +105,10 @@ func answer(s *session.Session, store sitesync.StoreID, m *wire.Push, res record
 	return []session.Message{s.To(topic.Receipt, store, res.Receipt(m.Epoch))}
 }
 
+// mostBadFrames bounds the stores that a session remembers for bad frames. A
+// device has far fewer, and what a header names costs a strange one nothing.
+const mostBadFrames = 1000
+
 // BadFrame deals with a frame that could not be taken: nothing of it is
 // applied. One of the session is kept for a person to look at and answered, so
 // that the device holds that store alone back. One that came before the
@@ -119,7 +123,9 @@ func (in *Ingest) BadFrame(s *session.Session, frame []byte, cause error) ([]ses
 		if err := in.state.BadFrame(s.Site, h.Store, frame, time.Now()); err != nil {
 			in.log.Error("keeping a bad frame failed", "site", s.Site, "error", err)
 		}
-		s.BadFrames[h.Store] = true
+		if len(s.BadFrames) < mostBadFrames {
+			s.BadFrames[h.Store] = true
+		}
 		out = append(out, s.To(topic.Receipt, h.Store, &wire.Receipt{Outcome: wire.BadFrame}))
 	}
 	const next = "Look whether the agent's version fits the hub's; the device keeps its changes."

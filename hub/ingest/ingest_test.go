@@ -381,6 +381,20 @@ func TestProblemPasses(t *testing.T) {
 	}
 }
 
+// TestManyBadFrames names ever other stores in frames that cannot be read: what
+// a session remembers of them stays small.
+func TestManyBadFrames(t *testing.T) {
+	r := newRig(t, &ill{})
+	for i := range sitesync.StoreID(mostBadFrames + 10) {
+		if _, err := r.BadFrame(r.session, wire.Encode(number, i, &wire.Push{First: 1}), wire.ErrFrame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(r.session.BadFrames); n != mostBadFrames {
+		t.Errorf("%d stores are remembered", n)
+	}
+}
+
 // FuzzPush holds that no bytes of a device can do more than be refused.
 func FuzzPush(f *testing.F) {
 	f.Add([]byte{})
