@@ -2,7 +2,9 @@ package agentd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -185,25 +187,40 @@ func (a *Agent) abandon() error {
 	return a.db.ClearUnless(n)
 }
 
-// Export writes what waits in the outbox to a file, durably.
+// Export implements api.Agent.
+func (c *control) Export(w io.Writer) error {
+	_, err := (*Agent)(c).write(w)
+	return err
+}
+
+// Export writes what waits in the outbox to a new file, durably.
 func (a *Agent) Export(file string) (n uint64, err error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, sitesync.Errorf(sitesync.CodeUsage, "choose a new file in a folder that exists", "the export cannot be written: %w", err)
-	}
-	defer func() {
-		if e := f.Sync(); err == nil {
-			err = e
-		}
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
+	err = ToNewFile(file, func(w io.Writer) error {
+		n, err = a.write(w)
+		return err
+	})
+	return n, err
+}
+
+func (a *Agent) write(w io.Writer) (n uint64, err error) {
 	site := engine.Site{}
 	if s := a.engine.Site(); s != nil {
 		site = *s
 	}
-	return a.db.Export(f, site.ID, site.HubID)
+	return a.db.Export(w, site.ID, site.HubID)
+}
+
+// ToNewFile has a file written that is not there yet, durably and for this user
+// alone. After an error there is none. Error: usage.
+func ToNewFile(file string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return sitesync.Errorf(sitesync.CodeUsage, "choose a new file in a folder that exists", "the export cannot be written: %w", err)
+	}
+	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(file))
+	}
+	return nil
 }
 
 func notJoined() error {

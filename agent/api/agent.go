@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 
 	"sitesync/shared/sitesync"
 )
@@ -27,6 +28,8 @@ type Agent interface {
 	// Join tries to join a site. That the hub refuses, or is not reached, is no
 	// error: the result says so. Nothing is kept when it refuses.
 	Join(ctx context.Context, site JoinSite) (Joined, error)
+	// Export writes what waits in the outbox, a line for each change.
+	Export(w io.Writer) error
 }
 
 // Status is the state of the agent, as GET /v1/status answers it.

@@ -68,6 +68,14 @@ func (a *fakeAgent) Details() Details {
 	return Details{Site: a.status.Site, Hub: a.status.Hub, Trust: TrustCA, Enabled: true, HardwareID: "AAAA", Type: sitesync.TypeMobile, Platform: "p", Version: "v"}
 }
 
+func (a *fakeAgent) Export(w io.Writer) error {
+	if err := a.call("export"); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "{}\n{\"n\":1}\n")
+	return err
+}
+
 func (a *fakeAgent) Join(_ context.Context, site JoinSite) (Joined, error) {
 	a.join = site
 	return a.joined, a.call("join")

@@ -102,7 +102,7 @@ func TestTokensOfRequests(t *testing.T) {
 func TestRoles(t *testing.T) {
 	d := newDevice(t)
 	admins := map[string]bool{"POST /v1/enable": true, "POST /v1/disable": true, "PUT /v1/site": true,
-		"GET /v1/tokens": true, "POST /v1/tokens": true, "DELETE /v1/tokens/{name}": true, "POST /v1/join": true, "POST /v1/session/code": true}
+		"GET /v1/tokens": true, "POST /v1/tokens": true, "DELETE /v1/tokens/{name}": true, "POST /v1/join": true, "POST /v1/session/code": true, "GET /v1/outbox": true}
 	for _, rt := range routes {
 		if rt.path == "/v1/stores/{code}/changes" {
 			continue // it would not end

@@ -44,6 +44,7 @@ var routes = []route{
 	{"GET", "/v1/receipts", RoleApp, []string{"after", "limit"}, (*Server).listReceipts},
 
 	{"GET", "/v1/refused", RoleApp, []string{"limit"}, (*Server).listRefused},
+	{"GET", "/v1/outbox", RoleAdmin, nil, (*Server).getOutbox},
 
 	{"GET", "/healthz", "", nil, (*Server).getHealth},
 	{"GET", "/metrics", RoleApp, nil, (*Server).getMetrics},

@@ -209,6 +209,19 @@ func TestSite(t *testing.T) {
 	}
 }
 
+// TestOutbox answers what waits for the hub to those who administer the device.
+func TestOutbox(t *testing.T) {
+	d := newDevice(t)
+	d.do("GET", "/v1/outbox", "").refused(t, 403, sitesync.CodeForbidden)
+	r := d.doAs(d.admin, "GET", "/v1/outbox", "")
+	if r.status != 200 || r.header.Get("Content-Type") != typeNDJSON || r.body != "{}\n{\"n\":1}\n" {
+		t.Errorf("answered %+v", r)
+	}
+	if r := d.doAs(d.admin, "HEAD", "/v1/outbox", ""); r.status != 200 || r.body != "" {
+		t.Errorf("answered %+v", r)
+	}
+}
+
 func TestDetails(t *testing.T) {
 	d := newDevice(t)
 	d.do("GET", "/v1/site", "").want(t, 200, `{"site":{"id":6,"name":"Nadi","code":"NAD"},"hub":"mqtts://hub.example.org:8883","trust":"ca","enabled":true,`+

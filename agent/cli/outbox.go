@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
-	"sitesync/shared/sitesync"
+	"sitesync/agent/agentd"
+	"sitesync/agent/client"
 )
 
 func (p *program) outbox() *cobra.Command {
@@ -14,19 +18,10 @@ func (p *program) outbox() *cobra.Command {
 		Use:   "export FILE",
 		Short: "Write all changes that wait to a file; they stay in the outbox",
 		Long: `Writes all changes that the hub has not confirmed to a new file, one JSON object
-a line, for instance from a device that was replaced and found again. The agent
-must not be running.`,
+a line, for instance from a device that was replaced and found again.`,
 		Args: exactly(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			a, err := p.open()
-			if sitesync.CodeOf(err) == sitesync.CodeDataLocked {
-				return sitesync.Errorf(sitesync.CodeDataLocked, "stop it, export, and start it again", "an agent is running on %s", p.config.Data)
-			}
-			if err != nil {
-				return err
-			}
-			defer a.Close()
-			n, err := a.Export(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := p.export(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -35,6 +30,26 @@ must not be running.`,
 		},
 	})
 	return group
+}
+
+// export asks the agent that runs, or does it itself where none does.
+func (p *program) export(ctx context.Context, file string) (n uint64, err error) {
+	c, err := client.Open(p.config.Data)
+	if err == nil {
+		err = agentd.ToNewFile(file, func(w io.Writer) error {
+			n, err = c.Outbox(ctx, w)
+			return err
+		})
+	}
+	if !errors.Is(err, client.ErrNotRunning) {
+		return n, err
+	}
+	a, err := p.open()
+	if err != nil {
+		return 0, err
+	}
+	n, err = a.Export(file)
+	return n, errors.Join(err, a.Close())
 }
 
 func exported(n uint64, file string) string {

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -56,6 +58,46 @@ func (c *Client) SetSite(ctx context.Context, edit api.SiteEdit, abandon bool) (
 func (c *Client) Code(ctx context.Context) (code api.NewCode, err error) {
 	err = c.call(ctx, http.MethodPost, "/v1/session/code", nil, nil, &code)
 	return code, err
+}
+
+// Outbox writes what waits for the hub, a line for each change after the
+// first, and counts them.
+func (c *Client) Outbox(ctx context.Context, w io.Writer) (changes uint64, err error) {
+	r, err := c.request(ctx, http.MethodGet, "/v1/outbox", nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return 0, c.noAnswer(ctx, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 300 {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+		return 0, problem(answer, text)
+	}
+	lines := lineCount{w: w}
+	if _, err := io.Copy(&lines, answer.Body); err != nil && lines.err == nil {
+		return 0, c.noAnswer(ctx, err)
+	}
+	if lines.err != nil {
+		return 0, lines.err
+	}
+	return max(lines.n, 1) - 1, nil
+}
+
+// lineCount counts the lines that go through it.
+type lineCount struct {
+	w   io.Writer
+	n   uint64
+	err error // of w
+}
+
+func (l *lineCount) Write(b []byte) (int, error) {
+	l.n += uint64(bytes.Count(b, []byte{'\n'}))
+	n, err := l.w.Write(b)
+	l.err = err
+	return n, err
 }
 
 // Tokens lists the API's tokens.
