@@ -22,7 +22,10 @@ func (d *Dispatcher) site(site *registry.Site) (sitesync.Site, error) {
 		Transport: site.Transport, State: state(site, &live), LastSeen: instant(live.LastSeen), LastSync: instant(live.LastSync),
 		Backlog: live.Backlog, Version: site.Version, Platform: site.Platform, ClockSkewMs: live.ClockSkew.Milliseconds(),
 		Problem: siteProblem(site, &live, d.Records.Undecided(site.ID, 0)), Revision: site.Revision, ActiveHere: site.ActiveHere,
-		MaxOffline: site.MaxOffline, Mirror: site.Mirror, Test: site.Test,
+		MaxOffline: site.MaxOffline, Mirror: site.Mirror, Test: site.Test, DiskFree: live.DiskFree,
+	}
+	if live.Online {
+		out.Since = instant(live.Since)
 	}
 	if site.HardwareID != "" {
 		hardware := site.HardwareID

@@ -195,7 +195,9 @@ func (h *Hub) publishStatus(site sitesync.SiteID) {
 			return
 		}
 		payload, err = json.Marshal(sitesync.SiteStatus{Site: site, Online: shape.State == sitesync.StateOnline, Session: h.live.Get(site).Session,
-			Type: shape.Type, Version: shape.Version, LastSync: shape.LastSync, Backlog: shape.Backlog, Problem: shape.Problem})
+			Type: shape.Type, Version: shape.Version, LastSync: shape.LastSync, Backlog: shape.Backlog, Problem: shape.Problem,
+			State: shape.State, Since: shape.Since, LastSeen: shape.LastSeen, ClockSkewMs: shape.ClockSkewMs, DiskFree: shape.DiskFree,
+			Revision: shape.Revision})
 		if err != nil {
 			h.log.Error("writing a site's status failed", "site", site, "error", err)
 			return

@@ -159,6 +159,8 @@ type Site struct {
 	MaxOffline  uint64      `json:"maxOffline"` // seconds; 0 is off
 	Mirror      bool        `json:"mirror"`
 	Test        bool        `json:"testHardware,omitempty"` // its hardware facts come from a file
+	Since       *Time       `json:"since,omitempty"`        // online since then
+	DiskFree    uint64      `json:"diskFree,omitempty"`     // bytes on the device's disk, as last told
 }
 
 // SiteStore is a store in a Site.
@@ -350,14 +352,21 @@ type AuditEntry struct {
 	Place string `json:"-"` // a list goes on after it; opaque
 }
 
-// SiteStatus is the retained message on a site's status topic.
+// SiteStatus is the retained message on a site's status topic: what of a Site
+// changes by itself. Who knows another revision asks for the rest.
 type SiteStatus struct {
-	Site     SiteID   `json:"site"`
-	Online   bool     `json:"online"`
-	Session  uint64   `json:"session"`
-	Type     SiteType `json:"type"`
-	Version  string   `json:"version"`
-	LastSync *Time    `json:"lastSync"`
-	Backlog  uint64   `json:"backlog"`
-	Problem  *Problem `json:"problem"`
+	Site        SiteID    `json:"site"`
+	Online      bool      `json:"online"`
+	Session     uint64    `json:"session"`
+	Type        SiteType  `json:"type"`
+	Version     string    `json:"version"`
+	LastSync    *Time     `json:"lastSync"`
+	Backlog     uint64    `json:"backlog"`
+	Problem     *Problem  `json:"problem"`
+	State       SiteState `json:"state"`
+	Since       *Time     `json:"since,omitempty"`
+	LastSeen    *Time     `json:"lastSeen"`
+	ClockSkewMs int64     `json:"clockSkewMs"`
+	DiskFree    uint64    `json:"diskFree,omitempty"`
+	Revision    uint64    `json:"revision"`
 }

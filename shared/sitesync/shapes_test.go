@@ -66,7 +66,7 @@ func TestShapes(t *testing.T) {
 				`"received":"2026-03-01T07:30:00.000Z","present":null,"state":"open"}`},
 		{Record{Store: 3, Table: "t", ID: "1", Data: json.RawMessage(`{}`), ETag: "e", Changed: at},
 			`{"store":3,"table":"t","id":"1","data":{},"etag":"e","changed":"2026-03-01T07:30:00.000Z"}`},
-		{SiteStatus{Site: 6, Online: true, Session: 12, Type: TypeMobile}, `{"site":6,"online":true,"session":12,"type":"mobile","version":"","lastSync":null,"backlog":0,"problem":null}`},
+		{SiteStatus{Site: 6, Online: true, Session: 12, Type: TypeMobile, State: StateOnline, Revision: 7}, `{"site":6,"online":true,"session":12,"type":"mobile","version":"","lastSync":null,"backlog":0,"problem":null,"state":"online","lastSeen":null,"clockSkewMs":0,"revision":7}`},
 		{EventMessage{At: at, Kind: EventSiteOnline}, `{"at":"2026-03-01T07:30:00.000Z","kind":"site.online","site":null,"store":null,"message":"","next":""}`},
 		{Audit{At: at, By: "admin"}, `{"at":"2026-03-01T07:30:00.000Z","by":"admin","from":"","command":"","id":"","site":null,"store":null,"before":null,"after":null}`},
 		{Problem{Code: ProblemTLS, Message: "m", Next: "n"}, `{"code":"tls","message":"m","next":"n"}`},
