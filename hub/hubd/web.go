@@ -8,19 +8,22 @@ import (
 	"strings"
 	"time"
 
+	"sitesync/hub/console"
 	"sitesync/hub/registry"
 	"sitesync/shared/kv"
 	"sitesync/shared/sitesync"
 )
 
-// webServer serves what there is over HTTP: MQTT over WebSocket, whether the
-// hub is well, and its metrics.
+// webServer serves what there is over HTTP: the console, MQTT over WebSocket,
+// whether the hub is well, and its metrics.
 func (h *Hub) webServer() *http.Server {
 	mux := http.NewServeMux()
+	pages := console.Pages()
+	mux.Handle("/{$}", pages)
+	mux.Handle("/assets/", pages)
 	mux.Handle("/mqtt", h.broker.WebSocketHandler())
 	mux.HandleFunc("GET /healthz", h.health)
 	mux.Handle("GET /metrics", h.readers(h.metrics.Handler()))
-	mux.HandleFunc("GET /{$}", h.index)
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)}
 }
@@ -103,10 +106,4 @@ func loopback(hostport string) bool {
 	}
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
-// index tells a person with a browser where they are.
-func (h *Hub) index(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write([]byte("This is a sitesync hub. Administer it with the sitesync-hub command; see its --help.\n"))
 }

@@ -144,6 +144,7 @@ var layers = []struct {
 	{"shared imports neither side", []string{"shared"}, nil},
 	{"state imports shared alone", []string{"hub/registry", "hub/records", "agent/localdb"}, nil},
 	{"who moves bytes imports shared alone", []string{"hub/broker", "agent/hwid"}, nil},
+	{"pages are files", []string{"hub/console"}, nil},
 	{"sessions know the registry's words", []string{"hub/session"}, []string{"hub/registry"}},
 	{"handlers import state and one another, not the broker", []string{"hub/ingest", "hub/feed", "hub/admin", "hub/handover", "hub/greet", "hub/command", "hub/lease"},
 		[]string{"hub/registry", "hub/records", "hub/session", "hub/ingest", "hub/feed", "hub/handover", "hub/greet", "hub/lease"}},

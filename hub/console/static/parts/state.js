@@ -1,0 +1,32 @@
+// States of sites, stores and handovers in words and shapes.
+import { html } from '../web/view.js';
+import { Ago, Badge } from '../web/parts.js';
+import { t, told } from '../web/text.js';
+import { sentence } from './failure.js';
+
+const siteKinds = { online: 'ok', offline: 'off', never: 'none', refused: 'bad', disabled: 'none', held: 'bad' };
+const phaseKinds = { active: 'ok', draining: 'busy', loading: 'busy' };
+const handoverKinds = { draining: 'busy', loading: 'busy', done: 'ok', cancelled: 'none', forced: 'warn' };
+const quarantineKinds = { open: 'warn', proposed: 'busy', applied: 'ok', stale: 'warn', discarded: 'none' };
+
+export const SiteState = ({ site }) => html`<${Badge} kind=${siteKinds[site.state] ?? 'info'}>${t(`state.${site.state}`)}</>`;
+export const Phase = ({ phase }) => html`<${Badge} kind=${phaseKinds[phase] ?? 'info'}>${t(`phase.${phase}`)}</>`;
+export const HandoverState = ({ state }) => html`<${Badge} kind=${handoverKinds[state] ?? 'info'}>${t(`handover.${state}`)}</>`;
+export const QuarantineState = ({ state }) => html`<${Badge} kind=${quarantineKinds[state] ?? 'info'}>${t(`quarantine.${state}`)}</>`;
+
+// Seen says since when a site is online, or when it was last seen.
+export function Seen({ site }) {
+  if (site.type === 'central') return t('here');
+  if (site.state === 'online' && site.since) return html`${t('since')} <${Ago} at=${site.since} />`;
+  return site.lastSeen ? html`<${Ago} at=${site.lastSeen} />` : t('neverSeen');
+}
+
+// problem puts a site's problem into the person's language, where the page
+// knows it; else it says what the hub says.
+export function problem({ code, message, next }) {
+  const known = told(`problem.${code}`);
+  return {
+    message: sentence(known ? t(`problem.${code}`) : message),
+    next: sentence(known ? t(`problem.${code}.next`) : next),
+  };
+}
