@@ -99,6 +99,8 @@ var table = []Command{
 	command("record.delete", Edits, "Delete a record of a store that is active at the central site.",
 		`{"store":"NAD1","table":"stock","record":"aspirin","ifMatch":"*"}`, (*call).deleteRecord),
 
+	command("user.me", Reads, "Tell who the caller is and what it may do.",
+		`{}`, (*call).me),
 	command("user.create", Edits, "Let a person sign in.",
 		`{"name":"anna","role":"viewer","password":"correct horse"}`, (*call).createUser),
 	command("user.update", Edits, "Change role, rights or password of a user, or keep one out.",

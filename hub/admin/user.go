@@ -18,6 +18,12 @@ type (
 	}
 )
 
+// me lets a client offer what will work alone.
+func (c *call) me(noArgs) (out UserResult, err error) {
+	out.User, err = c.Registry.User(c.caller.Name)
+	return out, err
+}
+
 // userCreate is what user.create takes.
 type userCreate struct {
 	Name     string        `json:"name" about:"name to sign in with: 1 to 64 of A-Z a-z 0-9 . _ -"`

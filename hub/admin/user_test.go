@@ -10,6 +10,19 @@ import (
 	"sitesync/shared/sitesync"
 )
 
+func TestMe(t *testing.T) {
+	h := newHub(t)
+	if _, err := h.Registry.EnsureAdmin("the first password"); err != nil {
+		t.Fatal(err)
+	}
+	must[UserResult](h, "user.create", `{"name":"clerk","role":"viewer","data":true,"password":"pass words"}`)
+	for c, role := range map[Caller]registry.Role{admin: registry.RoleAdmin, clerk: registry.RoleViewer} {
+		if u := result[UserResult](h, h.do(c, "user.me", `{}`)).User; u.Name != c.Name || u.Role != role || u.Kind != registry.KindUser {
+			t.Errorf("%s is told %+v", c.Name, u)
+		}
+	}
+}
+
 func TestUsers(t *testing.T) {
 	h := newHub(t)
 	if _, err := h.Registry.EnsureAdmin("the first password"); err != nil {

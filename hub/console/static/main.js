@@ -1,8 +1,14 @@
 // The hub console.
 import { html, render } from './web/view.js';
 import { learn } from './web/text.js';
-import { Whole } from './web/parts.js';
+import { Failed, Whole } from './web/parts.js';
 
-await learn((language) => import(`./text/${language}.js`));
-const { App } = await import('./app.js'); // its modules ask for texts as they load
-render(html`<${Whole}><${App} /></>`, document.getElementById('app'));
+const place = document.getElementById('app');
+try {
+  await learn((language) => import(`./text/${language}.js`));
+  const { App } = await import('./app.js'); // its modules ask for texts as they load
+  render(html`<${Whole}><${App} /></>`, place);
+} catch (error) {
+  console.error(error);
+  render(html`<${Failed} error=${error} />`, place);
+}

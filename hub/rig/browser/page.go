@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -101,30 +102,51 @@ func disabled(n *accessibility.Node) bool {
 	})
 }
 
-// Click clicks on an element, where a person would.
+// clickHere clicks on an element if a person could: it is the one that is to
+// be seen at its place. Looking and clicking are one step, since pages move.
+const clickHere = `function() {
+	const box = this.getBoundingClientRect();
+	const seen = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+	if (!seen || !this.contains(seen) && !seen.contains(this)) return false;
+	this.focus();
+	this.click();
+	return true;
+}`
+
+// Click clicks on an element.
 func (p *Page) Click(role, name string) error {
 	return p.reach(role, name, func(ctx context.Context, t *chromedp.Target, node cdp.BackendNodeID) error {
-		quads, err := cdp.Call(ctx, t, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: node})
+		object, err := cdp.Call(ctx, t, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: node})
 		if err != nil {
 			return err
 		}
-		if len(quads.Quads) == 0 {
-			return errors.New("it has no place")
+		yes := true
+		done, err := cdp.Call(ctx, t, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
+			FunctionDeclaration: clickHere, ObjectID: object.Object.ObjectID, ReturnByValue: &yes, UserGesture: &yes})
+		if err == nil && string(done.Result.Value) != "true" {
+			err = errors.New("something lies over it")
 		}
-		q := quads.Quads[0]
-		_, err = chromedp.MouseClickXY((q[0]+q[2]+q[4]+q[6])/4, (q[1]+q[3]+q[5]+q[7])/4)(ctx, t)
 		return err
 	})
 }
 
+// fields are the roles of what one can write into.
+var fields = []string{"textbox", "searchbox", "spinbutton", "combobox"}
+
 // Fill replaces what stands in a field.
 func (p *Page) Fill(label, text string) error {
-	for _, role := range []string{"textbox", "searchbox", "spinbutton", "combobox"} {
-		if err := p.fill(role, label, text); !errors.Is(err, errNoElement) {
-			return err
+	err := rig.Until(Patience, func() (bool, error) {
+		for _, role := range fields {
+			if err := p.fill(role, label, text); !errors.Is(err, errNoElement) {
+				return err == nil, err
+			}
 		}
+		return false, errNoElement
+	})
+	if err != nil {
+		return p.failed("field", label, err)
 	}
-	return p.reach("textbox", label, nil) // waits, or says what is missing
+	return nil
 }
 
 func (p *Page) fill(role, label, text string) error {
@@ -189,10 +211,15 @@ func (p *Page) reach(role, name string, do func(context.Context, *chromedp.Targe
 		return err == nil, err
 	})
 	if err != nil {
-		text, _ := p.Text()
-		return fmt.Errorf("%s %q: %w\n--- the page says:\n%s\n--- complaints: %q", role, name, err, text, p.Complaints())
+		return p.failed(role, name, err)
 	}
 	return nil
+}
+
+// failed tells what was wanted, and what there is.
+func (p *Page) failed(role, name string, err error) error {
+	text, _ := p.Text()
+	return fmt.Errorf("%s %q: %w\n--- the page says:\n%s\n--- complaints: %q", role, name, err, text, p.Complaints())
 }
 
 func (p *Page) act(node cdp.BackendNodeID, do func(context.Context, *chromedp.Target, cdp.BackendNodeID) error) error {

@@ -111,10 +111,11 @@ export function Ago({ at }) {
 // Whole shows what failed in place of a page that cannot be drawn.
 export function Whole({ children }) {
   const [error] = useErrorBoundary((thrown) => console.error(thrown));
-  if (!error) return children;
-  return html`
-    <main class="pad"><${Notice} kind="bad" title=${t('failed')} next=${t('failed.next')}>
-      <pre>${String(error.stack || error)}</pre>
-      <div class="row"><button type="button" onClick=${() => location.reload()}>${t('reload')}</button></div>
-    </></main>`;
+  return error ? html`<${Failed} error=${error} />` : children;
 }
+
+export const Failed = ({ error }) => html`
+  <main class="pad"><${Notice} kind="bad" title=${t('failed')} next=${t('failed.next')}>
+    <pre>${String(error.stack || error)}</pre>
+    <div class="row"><button type="button" onClick=${() => location.reload()}>${t('reload')}</button></div>
+  </></main>`;

@@ -9,6 +9,7 @@ export function VirtualList({ label, items, height = 44, head, row, columns }) {
   const box = useRef();
   const [view, setView] = useState({ top: 0, rows: 30 });
   const look = () => {
+    if (!box.current) return; // the observer's last word, after the list has gone
     const { scrollTop, clientHeight } = box.current;
     const top = Math.floor(scrollTop / height);
     const rows = Math.ceil(clientHeight / height) + 1;

@@ -7,7 +7,6 @@ import { t } from '../web/text.js';
 import { useHub } from '../hub/hub.js';
 import { to } from '../hub/route.js';
 import { Seen, SiteState, problem } from '../parts/state.js';
-import { Check } from './check.js';
 import { DeleteSite, ResetHardware } from './removal.js';
 
 export function Condition({ site, draftChanged }) {
@@ -35,7 +34,6 @@ export function Condition({ site, draftChanged }) {
           ${site.hardwareId ? html`<code>${grouped(site.hardwareId)}</code>${site.testHardware && html` <span class="chip">${t('condition.test')}</span>`}` : t('condition.unbound')}
           ${edits && site.hardwareId && html`<br /><button type="button" class="small" onClick=${() => setAsked('reset')}>${t('reset')}</button>`}</dd>`}
       </dl>
-      ${remote && html`<${Check} site=${site} />`}
       <div class="row">
         <a href=${to('audit', '', { site: String(site.id) })}>${t('condition.audit')}</a>
         ${edits && remote && html`<span class="grow"></span><button type="button" class="danger small" onClick=${() => setAsked('delete')}>${t('delete')}</button>`}
