@@ -1,6 +1,7 @@
 // What the screens know: the hub as this person may see it.
 import { createContext, useCallback, useContext, useEffect, useRef, useState } from '../web/view.js';
 import { Events } from './events.js';
+import { History } from './history.js';
 import { Sites } from './sites.js';
 import { Waiting } from './waiting.js';
 
@@ -19,11 +20,13 @@ export function open({ link, user, edits, notKept }) {
   });
   sites.start();
   const waiting = new Waiting(link, events);
+  const history = new History(link);
   const stop = () => {
     sites.stop();
+    history.stop();
     waiting.stop();
   };
-  return { link, user, edits, notKept, sites, events, waiting, stop, call: (name, args) => link.call(name, args) };
+  return { link, user, edits, notKept, sites, events, waiting, history, stop, call: (name, args) => link.call(name, args) };
 }
 
 // useData loads something, and again whenever it may have changed: when the

@@ -53,7 +53,7 @@ async function keepToken({ link, user, edits }) {
     const name = `console.${user.name.slice(0, 40)}.${Date.now().toString(36)}`;
     const expires = new Date(Date.now() + keepFor * 1000).toISOString();
     const made = await link.call('token.create', { name, role: user.role, expires });
-    credentials = { kind: 'token', name, password: made.secret, made: true };
+    credentials = { kind: 'token', name, password: made.token, made: true };
   }
   localStorage.setItem(key, JSON.stringify(credentials));
   return true;

@@ -4,7 +4,10 @@ import { Sites } from './sites.js';
 import { Stores } from './stores.js';
 import { Handovers } from './handovers.js';
 import { Quarantine } from './quarantine.js';
+import { Audit } from './audit.js';
+import { Users } from './users.js';
 import { Events } from './events.js';
+import { Health } from './health.js';
 
 export const screens = [
   { id: 'attention', Screen: Attention, Count: AttentionCount },
@@ -13,4 +16,7 @@ export const screens = [
   { id: 'handovers', Screen: Handovers },
   { id: 'quarantine', Screen: Quarantine },
   { id: 'events', Screen: Events },
+  { id: 'audit', Screen: Audit },
+  { id: 'users', Screen: Users },
+  { id: 'health', Screen: Health },
 ];

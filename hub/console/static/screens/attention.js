@@ -15,11 +15,11 @@ const shown = 8; // entries of one kind
 
 // useTrouble finds what there is, live.
 function useTrouble() {
-  const { sites, waiting } = useHub();
+  const { sites, waiting, history } = useHub();
   useSignal(sites);
   const { moves, quarantine, error } = useSignal(waiting);
   const now = useNow(30000);
-  const list = moves && sites.complete ? troubles({ sites: [...sites.list()], moves, quarantine, now }) : null;
+  const list = moves && sites.complete ? troubles({ sites: [...sites.list()], moves, quarantine, now, version: history.now?.version }) : null;
   return { list, error };
 }
 
