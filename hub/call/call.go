@@ -24,6 +24,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	waiting map[string]chan []byte // by the command's ID
+	listen  func(topicName string, payload []byte)
 }
 
 // Dial connects. The configuration says where to and as whom: Username is
@@ -46,6 +47,19 @@ func Dial(ctx context.Context, config link.Config) (*Client, error) {
 	return c, nil
 }
 
+// Listen has take called with what is published on the topics of a filter. take
+// is called on the connection's goroutine: answers wait while it does. Listen
+// may be called once.
+func (c *Client) Listen(ctx context.Context, filter string, take func(topicName string, payload []byte)) error {
+	c.mu.Lock()
+	c.listen = take
+	c.mu.Unlock()
+	return c.session.Subscribe(ctx, filter)
+}
+
+// Done is closed when the connection has ended.
+func (c *Client) Done() <-chan struct{} { return c.session.Done() }
+
 // Close ends the connection.
 func (c *Client) Close() { c.session.Close() }
 
@@ -53,6 +67,14 @@ func (c *Client) Close() { c.session.Close() }
 func (c *Client) take(name string, payload []byte) {
 	t := topic.Parse(name)
 	c.mu.Lock()
+	if t.Kind != topic.Reply {
+		listen := c.listen
+		c.mu.Unlock()
+		if listen != nil {
+			listen(name, payload)
+		}
+		return
+	}
 	defer c.mu.Unlock()
 	if answer := c.waiting[t.ID]; answer != nil {
 		answer <- payload

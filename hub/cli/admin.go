@@ -26,6 +26,7 @@ var about = map[string]string{
 	"token": "Make and revoke tokens for programs",
 	"audit": "Look at who edited what",
 	"hub":   "Look at the hub itself",
+	"event": "Follow what happens at the hub",
 }
 
 // AdminCommands are the commands for a running hub: a group for each group of
@@ -48,8 +49,8 @@ func AdminCommands() []*cobra.Command {
 		}
 		group(name).AddCommand(newVerb(row, verb, to[name]))
 	}
-	for name, verb := range besides {
-		group(name).AddCommand(verb(to[name]))
+	for _, more := range besides {
+		group(more.group).AddCommand(more.verb(to[more.group]))
 	}
 	return append(groups, newCall())
 }
@@ -58,7 +59,10 @@ func AdminCommands() []*cobra.Command {
 // verbs of a group that are no command of the table.
 var (
 	special = map[string]func(*remote) *cobra.Command{"quarantine.import": newImport}
-	besides = map[string]func(*remote) *cobra.Command{"user": newReset}
+	besides = []struct {
+		group string
+		verb  func(*remote) *cobra.Command
+	}{{"user", newReset}, {"event", newTail}, {"event", newKinds}}
 )
 
 func newGroup(name string, to *remote) *cobra.Command {
@@ -74,26 +78,35 @@ func newGroup(name string, to *remote) *cobra.Command {
 		},
 	}
 	to.flags(group.PersistentFlags(), outputTable)
+	to.completions(group)
 	return group
 }
 
 // newVerb makes the command of a row of the table.
 func newVerb(row admin.Command, verb string, to *remote) *cobra.Command {
 	in := newArguments(&row)
+	var yes *bool
 	cmd := &cobra.Command{
 		Use:     strings.Join(append([]string{verb}, in.places()...), " "),
 		Short:   strings.TrimSuffix(row.About, "."),
 		Long:    row.About + "\n\nWhat stands in capitals can also be given by its flag.",
 		Example: "  " + in.example(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return run(cmd, &row, in, to, args)
+			return run(cmd, &row, in, to, args, *yes)
 		},
 	}
 	in.define(cmd.Flags())
+	yes = confirms(cmd, row.Name)
+	switch row.Name {
+	case "site.list":
+		cmd.Flags().Bool("watch", false, "show the list as it changes, until Ctrl-C")
+	case "site.join":
+		cmd.Flags().String("svg", "", "`FILE` to write the QR code to, as an SVG image")
+	}
 	return cmd
 }
 
-func run(cmd *cobra.Command, row *admin.Command, in *arguments, to *remote, args []string) error {
+func run(cmd *cobra.Command, row *admin.Command, in *arguments, to *remote, args []string, yes bool) error {
 	if err := to.complete(in.loginFile()); err != nil {
 		return err
 	}
@@ -101,18 +114,34 @@ func run(cmd *cobra.Command, row *admin.Command, in *arguments, to *remote, args
 	if err != nil {
 		return err
 	}
+	if watched, _ := cmd.Flags().GetBool("watch"); watched && view.format == outputJSON {
+		return usageError(cmd, "what is watched has no end: --output is table or ndjson")
+	}
+	view.svg, _ = cmd.Flags().GetString("svg")
 	t := newTerminal(cmd)
 	given, err := in.read(cmd, t, args)
 	if err != nil {
 		return err
+	}
+	if !yes {
+		if err := confirm(t, row.Name, in); err != nil {
+			return err
+		}
 	}
 	c, err := to.dial(cmd.Context(), t)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	if watched, _ := cmd.Flags().GetBool("watch"); watched {
+		return watchSites(cmd.Context(), c, row, given, view)
+	}
 	if isList(row) {
-		return list(cmd.Context(), c, row, given, view)
+		items, next, err := fetch(cmd.Context(), c, row, given)
+		if err != nil {
+			return err
+		}
+		return view.list(row, items, next)
 	}
 	result, err := c.do(cmd.Context(), row.Name, given.object(), row.Right == admin.Edits)
 	if err != nil {
@@ -141,6 +170,16 @@ in them does not show in the list of processes.
 		},
 	}
 	to.flags(cmd.Flags(), outputJSON)
+	to.completions(cmd)
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var names []cobra.Completion
+		for _, row := range admin.Commands() {
+			if len(args) == 0 {
+				names = append(names, cobra.CompletionWithDesc(row.Name, row.About))
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 	return cmd
 }
 
@@ -182,12 +221,10 @@ func callCommand(cmd *cobra.Command, to *remote, name, text string) error {
 // mostPage is how many items of a list are asked for at once.
 const mostPage = 500
 
-// list fetches the pages of a list, all of them or as many items as --limit
-// says.
-func list(ctx context.Context, c *client, row *admin.Command, given given, view *view) error {
+// fetch fetches the pages of a list, all of them or as many items as --limit
+// says; next is where it goes on.
+func fetch(ctx context.Context, c *client, row *admin.Command, given given) (items []json.RawMessage, next string, err error) {
 	left := given.limit()
-	var items []json.RawMessage
-	var next string
 	for {
 		page := mostPage
 		if left > 0 {
@@ -196,15 +233,15 @@ func list(ctx context.Context, c *client, row *admin.Command, given given, view 
 		given.set("limit", page)
 		result, err := c.do(ctx, row.Name, given.object(), false)
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		var p admin.Page[json.RawMessage]
 		if err := json.Unmarshal(result, &p); err != nil {
-			return unreadable(err)
+			return nil, "", unreadable(err)
 		}
 		items, next = append(items, p.Items...), p.Next
 		if next == "" || left > 0 && len(items) >= left {
-			return view.list(row, items, next)
+			return items, next, nil
 		}
 		given.set("after", next)
 	}

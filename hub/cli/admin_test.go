@@ -117,7 +117,7 @@ func TestAdministerAHub(t *testing.T) {
 	}
 	out, _ = l.run(0, "store", "move", "NAD1", "--to", "2")
 	contains(t, out, "HANDOVER", "loading")
-	_, errOut = l.run(1, "site", "delete", "2")
+	_, errOut = l.run(1, "site", "delete", "2", "--yes")
 	contains(t, errOut, "NAD1")
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sitesync/hub/call"
+	"sitesync/shared/link"
 	"sitesync/shared/sitesync"
 )
 
@@ -23,8 +24,29 @@ func (r *remote) dial(ctx context.Context, t *terminal) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.connect(ctx, config)
+}
+
+func (r *remote) connect(ctx context.Context, config link.Config) (*client, error) {
 	c, err := call.Dial(ctx, config)
-	return &client{Client: c, id: r.id, timeout: r.timeout}, unreached(err)
+	if err = unreached(err); err != nil && r.profile != nil {
+		err = r.unreachedProfile(err)
+	}
+	return &client{Client: c, id: r.id, timeout: r.timeout}, err
+}
+
+// unreachedProfile says what to do where the hub is one that login remembers.
+func (r *remote) unreachedProfile(err error) error {
+	e := sitesync.AsError(err)
+	switch {
+	case e == nil:
+		return err
+	case e.Code == sitesync.CodeRefused:
+		return sitesync.Errorf(e.Code, "log in again: sitesync-hub login "+r.profile.Hub, "%s; the token of %s may have ended", e.Message, r.profile.Hub)
+	case e.Code == sitesync.CodeUnreachable:
+		return sitesync.Errorf(e.Code, "check that the hub runs, or give another one with --hub, --data or --profile", "%s", e.Message)
+	}
+	return err
 }
 
 // unreached says of a failed connection what a person at the command line can

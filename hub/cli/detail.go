@@ -85,13 +85,6 @@ func (v *view) siteEdited(r *admin.SiteEdited) error {
 	return v.site(&r.Site)
 }
 
-// join prints the join string alone, so that it can be piped.
-func (v *view) join(r *admin.JoinResult) error {
-	_, err := fmt.Fprintln(v.out, clean(r.Join))
-	v.hint("Enter it on the device: sitesync-agent join 'STRING'. It holds no secret; the site's password is asked for there.")
-	return err
-}
-
 func (v *view) store(s *sitesync.Store) error {
 	err := v.pairs([]pair{
 		{"Store", text(fmt.Sprintf("%d %s", s.ID, s.Code))},

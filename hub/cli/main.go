@@ -57,6 +57,7 @@ command it serves; the other commands administer a hub that is running.`,
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, "%s", err) })
 	root.AddCommand(serve, newDemo())
+	root.AddCommand(newLogin(), newLogout())
 	root.AddCommand(AdminCommands()...)
 	return root
 }

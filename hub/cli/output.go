@@ -46,6 +46,8 @@ type view struct {
 	hints  io.Writer
 	format string
 	colour bool
+	screen bool   // out is a terminal that can be drawn on
+	svg    string // file for a QR code
 	now    time.Time
 	zone   *time.Location
 }
@@ -57,8 +59,9 @@ func newView(cmd *cobra.Command, format string) (*view, error) {
 		return nil, usageError(cmd, "--output is %q, not table, json or ndjson", format)
 	}
 	v := &view{out: cmd.OutOrStdout(), hints: cmd.ErrOrStderr(), format: format, now: time.Now(), zone: time.Local}
-	if f, ok := v.out.(*os.File); ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		v.colour = term.IsTerminal(int(f.Fd()))
+	if f, ok := v.out.(*os.File); ok && os.Getenv("TERM") != "dumb" {
+		v.screen = term.IsTerminal(int(f.Fd()))
+		v.colour = v.screen && os.Getenv("NO_COLOR") == ""
 	}
 	return v, nil
 }

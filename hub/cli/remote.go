@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"sitesync/hub/hubd"
@@ -18,8 +19,8 @@ import (
 	"sitesync/shared/sitesync"
 )
 
-const connecting = `The hub is found by its data directory (--data) on its own machine, and by its
-address (--hub) from elsewhere. Each of the flags for that can also be given in
+const connecting = `The hub is the one of sitesync-hub login; or it is found by its data directory
+(--data) on its own machine, or by its address (--hub) from elsewhere. Each of the flags for that can also be given in
 the environment: --token-file as SITESYNC_HUB_TOKEN_FILE.`
 
 // remote says which hub a command goes to, and as whom.
@@ -34,8 +35,10 @@ type remote struct {
 	timeout      time.Duration
 	output       string
 	id           string
+	profileFlag  string
 
-	set *pflag.FlagSet
+	set     *pflag.FlagSet
+	profile *profile // that is used; nil for none
 }
 
 // flags defines the flags of a command or group.
@@ -52,26 +55,87 @@ func (r *remote) flags(of *pflag.FlagSet, output string) {
 	f.StringVar(&r.tokenFile, "token-file", "", "`FILE` with a token, to be used instead of a password")
 	f.DurationVar(&r.timeout, "timeout", 30*time.Second, "longest time to wait for the hub")
 	f.StringVar(&r.output, "output", output, "`FORMAT`: table, json or ndjson")
+	f.StringVar(&r.profileFlag, "profile", "", "`NAME` of a hub that login remembers (default: the last one, unless --hub or --data is given)")
 	f.StringVar(&r.id, "id", "", "`ID` of the command: sent again with the same one, it is not carried out twice (default: a random one)")
 	of.AddFlagSet(f)
+}
+
+// completions tell a shell what the flags of a command can be.
+func (r *remote) completions(cmd *cobra.Command) {
+	for flag, complete := range map[string]cobra.CompletionFunc{
+		"output":  cobra.FixedCompletions([]cobra.Completion{outputTable, outputJSON, outputLines}, cobra.ShellCompDirectiveNoFileComp),
+		"profile": completeProfile,
+	} {
+		if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+			panic(err) // the flags are defined
+		}
+	}
+}
+
+func completeProfile(*cobra.Command, []string, string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+	if known, err := openProfiles(); err == nil {
+		for _, p := range known.Profiles {
+			names = append(names, cobra.CompletionWithDesc(p.Name, p.Hub))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // complete takes from the environment what the command line left out. login is
 // the file with the user's password where the command has a --password-file of
 // its own, "" otherwise.
-func (r *remote) complete(login string) (err error) {
+func (r *remote) complete(login string) error {
+	if err := r.environment(); err != nil {
+		return err
+	}
+	r.passwordFile = cmp.Or(r.userFile, login, r.passwordFile)
+	if r.id != "" && sitesync.CheckCommandID(r.id) != nil {
+		return sitesync.Errorf(sitesync.CodeUsage, "use 1 to 64 of A-Z a-z 0-9 . _ -", "--id %q cannot be an ID", r.id)
+	}
+	return r.useProfile()
+}
+
+// useProfile takes the hub that login remembers, where nothing else was said.
+func (r *remote) useProfile() error {
+	if r.profileFlag == "" && (r.given("hub") || r.given("data")) {
+		return nil
+	}
+	known, err := openProfiles()
+	if err != nil && r.profileFlag == "" {
+		return nil // what there is otherwise may do
+	}
+	if err != nil {
+		return err
+	}
+	if r.profile = known.find(r.profileFlag); r.profile == nil && r.profileFlag != "" {
+		return noProfile(r.profileFlag)
+	}
+	return nil
+}
+
+// given reports whether a flag was set, on the command line or in the
+// environment.
+func (r *remote) given(name string) bool {
+	_, set := os.LookupEnv(variable(name))
+	return set || r.set.Lookup(name).Changed
+}
+
+func variable(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func (r *remote) profileName() string { return cmp.Or(r.profileFlag, defaultProfile) }
+
+// environment takes from it what the command line left out.
+func (r *remote) environment() (err error) {
 	r.set.VisitAll(func(f *pflag.Flag) {
-		name := envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := variable(f.Name)
 		if text, set := os.LookupEnv(name); set && !f.Changed && err == nil {
 			if e := f.Value.Set(text); e != nil {
 				err = sitesync.Errorf(sitesync.CodeUsage, "see --"+f.Name+" in the help", "the environment variable %s: %w", name, e)
 			}
 		}
 	})
-	r.passwordFile = cmp.Or(r.userFile, login, r.passwordFile)
-	if err == nil && r.id != "" && sitesync.CheckCommandID(r.id) != nil {
-		err = sitesync.Errorf(sitesync.CodeUsage, "use 1 to 64 of A-Z a-z 0-9 . _ -", "--id %q cannot be an ID", r.id)
-	}
 	if err == nil && sitesync.CheckCommandID(r.user) != nil {
 		err = sitesync.Errorf(sitesync.CodeUsage, "give the bare name, without user/ or token/", "--user %q cannot be a name", r.user)
 	}
@@ -82,9 +146,31 @@ func (r *remote) complete(login string) (err error) {
 func (r *remote) config(t *terminal) (c link.Config, err error) {
 	c.ConnectTimeout, c.Insecure = r.timeout, r.insecure
 	c.ClientID = "cli-" + rand.Text()[:12]
+	if r.profile != nil {
+		return r.profileConfig(c, t)
+	}
 	if c.URL, c.Trust, err = r.address(); err != nil {
 		return c, err
 	}
+	return r.credentials(c, t)
+}
+
+// profileConfig is the remembered hub, with the token that was kept unless
+// another name or secret is given.
+func (r *remote) profileConfig(c link.Config, t *terminal) (_ link.Config, err error) {
+	c.URL, c.Insecure = r.profile.Hub, r.insecure || r.profile.Insecure
+	if c.Trust, err = r.profile.trust(); err != nil {
+		return c, err
+	}
+	if r.given("user") || r.passwordFile != "" || r.tokenFile != "" {
+		return r.credentials(c, t)
+	}
+	c.Username, c.Password = "token/"+r.profile.User, []byte(r.profile.Token)
+	return c, nil
+}
+
+// credentials are those of the flags.
+func (r *remote) credentials(c link.Config, t *terminal) (_ link.Config, err error) {
 	if r.tokenFile != "" {
 		c.Username = "token/" + r.user
 		c.Password, err = t.readSecret(r.tokenFile)
@@ -97,7 +183,7 @@ func (r *remote) config(t *terminal) (c link.Config, err error) {
 	case t.asks:
 		c.Password, err = t.ask("Password of " + r.user)
 	default:
-		err = sitesync.Errorf(sitesync.CodeUsage, "give --password-file or --token-file; where --password-file is a new password, --user-password-file",
+		err = sitesync.Errorf(sitesync.CodeUsage, "give --password-file or --token-file (where --password-file is a new password, --user-password-file), or log in once: sitesync-hub login",
 			"there is no password for the user %s", r.user)
 	}
 	return c, err
@@ -151,6 +237,23 @@ func (r *remote) local() (string, link.Trust, error) {
 		return link.TrustPin(fingerprint), err
 	})
 	return url, trust, err
+}
+
+// authority is the certificate authority to remember of the hub that address
+// finds; pin says that its fingerprint counts alone.
+func (r *remote) authority() (pem string, pin bool, err error) {
+	file := r.ca
+	if r.hub == "" {
+		file, pin = cmp.Or(r.ca, filepath.Join(r.data, "ca.pem")), true
+	}
+	if file == "" {
+		return "", false, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", false, sitesync.Errorf(sitesync.CodeUsage, "check the file given with --ca", "the certificate authority cannot be read: %w", err)
+	}
+	return string(text), pin, nil
 }
 
 func (r *remote) trust(file string, of func([]byte) (link.Trust, error)) (link.Trust, error) {

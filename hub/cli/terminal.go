@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ const (
 
 // terminal is where a command reads from and asks.
 type terminal struct {
+	ctx  context.Context // ends with Ctrl-C
 	in   io.Reader
 	out  io.Writer // for questions
 	asks bool      // in is a person
@@ -27,7 +29,7 @@ type terminal struct {
 }
 
 func newTerminal(cmd *cobra.Command) *terminal {
-	t := &terminal{in: cmd.InOrStdin(), out: cmd.ErrOrStderr()}
+	t := &terminal{ctx: cmd.Context(), in: cmd.InOrStdin(), out: cmd.ErrOrStderr()}
 	if f, ok := t.in.(*os.File); ok {
 		t.asks = term.IsTerminal(int(f.Fd()))
 	}
@@ -74,14 +76,39 @@ func (t *terminal) readSecret(name string) ([]byte, error) {
 }
 
 // ask asks for a secret, which is not shown.
-func (t *terminal) ask(question string) ([]byte, error) {
+func (t *terminal) ask(question string) (secret []byte, err error) {
 	fmt.Fprint(t.out, question+": ")
-	secret, err := term.ReadPassword(int(t.in.(*os.File).Fd()))
+	fd := int(t.in.(*os.File).Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, sitesync.Errorf(sitesync.CodeUsage, "give it in a file", "it cannot be asked for here: %w", err)
+	}
+	err = t.interruptible(func() (err error) {
+		secret, err = term.ReadPassword(fd)
+		return err
+	})
 	fmt.Fprintln(t.out)
 	if err != nil {
-		return nil, sitesync.Errorf(sitesync.CodeUsage, "give it in a file", "it was not entered: %w", err)
+		_ = term.Restore(fd, state) // who was interrupted still wants to see what they type
+		return nil, err
 	}
 	return secret, nil
+}
+
+// interruptible waits for what a person types, or for Ctrl-C. What is still
+// being read then ends with the program.
+func (t *terminal) interruptible(read func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- read() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return sitesync.Errorf(sitesync.CodeUsage, "answer it, or see --help for what to give instead", "nothing was entered: %w", err)
+		}
+		return nil
+	case <-t.ctx.Done():
+		return interrupted()
+	}
 }
 
 // newSecret asks for a secret that is set, twice.

@@ -126,7 +126,7 @@ var owners = map[string][]string{
 	"github.com/gorilla/websocket":    {"shared/link", "hub/broker"}, // each has its end
 	"golang.org/x/crypto/argon2":      {"hub/registry"},
 	"golang.org/x/text/unicode/norm":  {"hub/registry"},
-	"rsc.io/qr":                       {"hub/admin"},
+	"rsc.io/qr":                       {"hub/admin", "hub/cli"},
 	"github.com/chromedp":             {"hub/rig/browser"},
 	"github.com/prometheus":           {"shared/metrics"},
 	"pgregory.net/rapid":              {"hub/records/recordstest"}, // tests apart
