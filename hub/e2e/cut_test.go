@@ -18,9 +18,15 @@ import (
 // joinThrough starts a device that reaches the hub by a proxy alone.
 func joinThrough(t *testing.T, p *proxy, site, hardware string, args ...string) *rig.Agent {
 	t.Helper()
+	return joinAt(t, p.address, site, hardware, args...)
+}
+
+// joinAt starts a device that knows the hub by an address alone.
+func joinAt(t *testing.T, address, site, hardware string, args ...string) *rig.Agent {
+	t.Helper()
 	agent, err := rig.NewAgent(programs, filepath.Join(t.TempDir(), hardware), hardware, append(append([]string{}, quick...), args...)...)
 	check(t, err)
-	out, code, err := agent.Command(password, "join", "--hub", "mqtt://"+p.address, "--site", site, "--password-file", "-")
+	out, code, err := agent.Command(password, "join", "--hub", "mqtt://"+address, "--site", site, "--password-file", "-")
 	check(t, err)
 	if code != 0 && code != 4 {
 		t.Fatalf("join ended with %d: %s", code, out)

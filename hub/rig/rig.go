@@ -116,8 +116,12 @@ func (p *Process) Log() string {
 	return p.log.String()
 }
 
-// Kill ends it with SIGKILL, as a power cut would.
+// Kill ends it with SIGKILL, as a power cut would. One that never started, nil,
+// stays ended.
 func (p *Process) Kill() {
+	if p == nil {
+		return
+	}
 	p.cmd.Process.Kill()
 	<-p.ended
 }

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector would make minutes of this, and has the histories.
+
 package sim
 
 import (
