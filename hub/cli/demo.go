@@ -15,8 +15,8 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Show it at work: a hub and three agents on this machine, with made-up data",
 		Long: `Starts a hub and three agents on this machine, has them work, takes the link of
-one away and gives it back, moves a store, and shows what happens. Then it keeps
-running, so that one can look around.`,
+one away and gives it back, moves stores, has a computer stolen and found again,
+and shows what happens. Then it keeps running, so that one can look around.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Out = cmd.OutOrStdout()

@@ -1,6 +1,6 @@
 // Package demo shows sitesync at work on one machine: a hub and three agents
-// with made-up data, one of which loses its link and comes back. It is the one
-// place in the product that sees both programs.
+// with made-up data, where links fail, stores move, and a computer is stolen. It is
+// the one place in the product that sees both programs.
 package demo
 
 import (
@@ -87,6 +87,7 @@ type demo struct {
 	admin  *call.Client
 	sites  []*site
 	table  table
+	seen   diary
 	stop   context.CancelFunc
 	failed chan error
 }
@@ -99,9 +100,9 @@ func (d *demo) begin(ctx context.Context) error {
 		return err
 	}
 	d.sites = []*site{
-		{name: "Nadi Health Centre", code: "NAD", store: "NAD1", kind: "mobile"},
-		{name: "Suva Pharmacy", code: "SUV", store: "SUV1", kind: "mobile"},
-		{name: "Labasa Hospital", code: "LAB", store: "LAB1", kind: "standalone"},
+		{name: "Nadi Health Centre", short: "Nadi", code: "NAD", store: "NAD1", kind: "mobile"},
+		{name: "Suva Pharmacy", short: "Suva", code: "SUV", store: "SUV1", kind: "mobile"},
+		{name: "Labasa Hospital", short: "Labasa", code: "LAB", store: "LAB1", kind: "standalone"},
 	}
 	for i, s := range d.sites {
 		var err error
@@ -158,7 +159,7 @@ func (d *demo) agentConfig(name, kind string) (agentd.Config, error) {
 	c.DataFlag(flags)
 	c.Flags(flags)
 	c.Data, c.API, c.Type, c.Log, c.Version = filepath.Join(d.Dir, name), "127.0.0.1:0", kind, d.log, version.String()
-	c.Timings.BackoffMin, c.Timings.BackoffMax = 100*time.Millisecond, time.Second
+	c.Timings.BackoffMin, c.Timings.BackoffMax, c.Timings.PurgeAfter = 100*time.Millisecond, time.Second, time.Second
 	c.HardwareFacts = filepath.Join(d.Dir, name+"-hardware.json")
 	facts, err := json.Marshal(map[string]string{"board_serial": "DEMO-" + name})
 	if err != nil {

@@ -14,14 +14,17 @@ import (
 	"sync"
 
 	"sitesync/agent/agentd"
+	"sitesync/agent/localdb"
 	"sitesync/shared/link"
 	"sitesync/shared/sample"
+	"sitesync/shared/sitesync"
 )
 
 // site is one facility: an agent, its link, and the application that writes.
 type site struct {
 	demo   *demo
 	name   string
+	short  string // of name
 	code   string
 	store  string
 	kind   string
@@ -90,8 +93,23 @@ func (s *site) startAgent(ctx, run context.Context, j link.Join, password string
 	return err
 }
 
+// holds finds a store of the site, by its code.
+func (s *site) holds(code string) (localdb.Store, bool) {
+	for _, st := range s.agent.DB().Stores() {
+		if st.Code == code {
+			return st, true
+		}
+	}
+	return localdb.Store{}, false
+}
+
+func (s *site) mayWrite(code string) bool {
+	st, here := s.holds(code)
+	return here && s.agent.DB().Writable(&st) == nil
+}
+
 // write has the site's application write records through the local API.
-func (s *site) write(ctx context.Context, records int) error {
+func (s *site) write(ctx context.Context, store string, records int) error {
 	var body bytes.Buffer
 	lines := json.NewEncoder(&body)
 	lines.SetEscapeHTML(false)
@@ -102,22 +120,40 @@ func (s *site) write(ctx context.Context, records int) error {
 			return err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.api+"/v1/stores/"+s.store+"/records", &body)
+	if _, err := s.do(ctx, http.MethodPost, "/v1/stores/"+store+"/records", &body); err != nil {
+		return fmt.Errorf("%s could not write: %w", s.name, err)
+	}
+	return nil
+}
+
+// problem is what the site's status says is wrong, nil when all is well.
+func (s *site) problem(ctx context.Context) (*sitesync.Problem, error) {
+	text, err := s.do(ctx, http.MethodGet, "/v1/status", nil)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	var status struct{ Problem *sitesync.Problem }
+	return status.Problem, json.Unmarshal(text, &status)
+}
+
+// do makes a request to the local API.
+func (s *site) do(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.api+path, body)
+	if err != nil {
+		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+s.token)
 	request.Header.Set("Content-Type", "application/x-ndjson")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
-		return fmt.Errorf("%s could not write: %s", s.name, text)
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %.4000s", response.StatusCode, text)
 	}
-	return nil
+	return text, err
 }
 
 func (s *site) close() error {

@@ -13,11 +13,29 @@ import (
 const warehouse = "WHS1"
 
 // story is what happens: everybody works; one site loses its link and works
-// on; it comes back; and a store of the centre is given to a site.
+// on; it comes back; the centre gives a store to a site; a store moves from one
+// site to another; and one is taken from a computer that was stolen.
 func (d *demo) story(ctx context.Context) error {
 	nadi, suva, labasa := d.sites[0], d.sites[1], d.sites[2]
-	if err := d.until(ctx, func() bool { return d.writable(0) }); err != nil {
-		return err
+	for _, chapter := range []func(context.Context) error{
+		func(ctx context.Context) error { return d.offline(ctx, nadi, suva, labasa) },
+		func(ctx context.Context) error { return d.giveAway(ctx, nadi) },
+		func(ctx context.Context) error { return d.handOver(ctx, nadi, suva) },
+		func(ctx context.Context) error { return d.takeAway(ctx, labasa, suva) },
+	} {
+		if err := chapter(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offline has everybody work, one of them without its link for some time.
+func (d *demo) offline(ctx context.Context, nadi, suva, labasa *site) error {
+	for _, s := range d.sites {
+		if err := d.until(ctx, func() bool { return s.mayWrite(s.store) }); err != nil {
+			return err
+		}
 	}
 	d.table.say("Everybody works: %d records in each store, in small portions", d.Records)
 	if err := d.work(ctx, d.Records/2, nadi, suva, labasa); err != nil {
@@ -43,17 +61,13 @@ func (d *demo) story(ctx context.Context) error {
 	if err := d.until(ctx, func() bool { return labasa.agent.DB().Backlog() == 0 }); err != nil {
 		return err
 	}
-
-	d.table.say("The centre gives its store %s to Nadi: all of its records are delivered there", warehouse)
-	if err := d.giveAway(ctx, nadi); err != nil {
-		return err
-	}
 	labasa.note = ""
-	return d.until(ctx, func() bool { return d.writable(1) })
+	return nil
 }
 
 // giveAway makes a store at the centre, fills it there, and moves it.
 func (d *demo) giveAway(ctx context.Context, to *site) error {
+	d.table.say("The centre gives its store %s to %s: all of its records are delivered there", warehouse, to.short)
 	if err := d.command(ctx, "store.create", map[string]any{"code": warehouse, "name": "Central warehouse"}, nil); err != nil {
 		return err
 	}
@@ -64,40 +78,22 @@ func (d *demo) giveAway(ctx context.Context, to *site) error {
 			return err
 		}
 	}
-	return d.command(ctx, "store.move", map[string]any{"store": warehouse, "to": to.id}, nil)
+	if _, err := d.move(ctx, warehouse, to, false); err != nil {
+		return err
+	}
+	return d.until(ctx, func() bool { return to.mayWrite(warehouse) })
 }
 
 type rawJSON []byte
 
 func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
 
-// writable reports whether every store of every site can be written, and Nadi
-// has the given number of further ones.
-func (d *demo) writable(further int) bool {
-	for i, s := range d.sites {
-		stores := s.agent.DB().Stores()
-		want := 1
-		if i == 0 {
-			want += further
-		}
-		if len(stores) != want {
-			return false
-		}
-		for j := range stores {
-			if stores[j].Writable() != nil {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // work has sites write, in portions, so that one can watch.
 func (d *demo) work(ctx context.Context, records int, sites ...*site) error {
 	const portions = 10
 	for i := range portions {
 		for _, s := range sites {
-			if err := s.write(ctx, (records*(i+1))/portions-(records*i)/portions); err != nil {
+			if err := s.write(ctx, s.store, (records*(i+1))/portions-(records*i)/portions); err != nil {
 				return err
 			}
 		}
@@ -116,6 +112,7 @@ const patience = 2 * time.Minute
 func (d *demo) until(ctx context.Context, condition func() bool) error {
 	deadline := time.Now().Add(patience)
 	for !condition() {
+		d.tellSeen()
 		if time.Now().After(deadline) {
 			d.draw()
 			return sitesync.Errorf(sitesync.CodeTimeout, "the table above shows where it stands", "a step of the demonstration took longer than %s", patience)
@@ -125,6 +122,7 @@ func (d *demo) until(ctx context.Context, condition func() bool) error {
 			return err
 		}
 	}
+	d.tellSeen()
 	d.draw()
 	return nil
 }

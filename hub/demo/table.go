@@ -29,6 +29,15 @@ func (t *table) say(format string, args ...any) {
 	fmt.Fprintf(t.out, "\n> "+format+"\n", args...)
 }
 
+// tell prints a detail of what happens now.
+func (t *table) tell(format string, args ...any) {
+	t.clear()
+	fmt.Fprintf(t.out, "  · "+format+"\n", args...)
+	if t.live {
+		t.last = "" // drawn again below
+	}
+}
+
 func (t *table) draw(text string) {
 	if text == t.last {
 		return
@@ -64,6 +73,9 @@ func (d *demo) draw() {
 			if i > 0 {
 				name, kind, link, note = "", "", "", ""
 			}
+			if st.Quarantined > 0 {
+				note = fmt.Sprintf("%d in quarantine", st.Quarantined)
+			}
 			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", name, kind, link, st.Code, st.Phase, st.Records, st.Queued(), note)
 		}
 	}
@@ -79,6 +91,9 @@ func (d *demo) summary(ctx context.Context) (equal bool, err error) {
 	equal = true
 	for _, s := range d.sites {
 		for _, st := range s.agent.DB().Stores() {
+			if st.Phase == sitesync.PhaseReleased {
+				continue // a copy, of which nothing is left
+			}
 			var answer struct{ Store sitesync.Store }
 			if err := d.command(ctx, "store.get", map[string]any{"store": st.Code}, &answer); err != nil {
 				return false, err
