@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -49,6 +51,24 @@ func TestSampleFile(t *testing.T) {
 	if c.Timings != want.Timings || c.Data != want.Data || c.API != want.API || c.Type != want.Type {
 		t.Errorf("configs/agent.yaml gives %+v, the defaults are %+v", c, want)
 	}
+}
+
+// TestSampleIsWhole holds that the sample names every setting of the agent.
+func TestSampleIsWhole(t *testing.T) {
+	sample, err := os.ReadFile("../../configs/agent.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofHub := []string{"lease-margin", "replay-memory", "replica-window", "status-interval", "tombstone-retention"}
+	var c Config
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	c.DataFlag(flags)
+	c.Flags(flags)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !slices.Contains(ofHub, f.Name) && !regexp.MustCompile(`(?m)^(# )?`+f.Name+`:`).Match(sample) {
+			t.Errorf("configs/agent.yaml says nothing of %s", f.Name)
+		}
+	})
 }
 
 func text(s string) *string { return &s }

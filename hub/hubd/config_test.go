@@ -3,6 +3,8 @@ package hubd
 import (
 	"net"
 	"os"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -83,6 +85,23 @@ func TestSampleFile(t *testing.T) {
 	if c.Timings != want.Timings || c.Data != want.Data || c.MQTT != want.MQTT || c.MQTTS != want.MQTTS || c.HTTP != want.HTTP || c.HTTPS != want.HTTPS {
 		t.Errorf("configs/hub.yaml gives %+v, the defaults are %+v", c, want)
 	}
+}
+
+// TestSampleIsWhole holds that the sample names every setting of the hub.
+func TestSampleIsWhole(t *testing.T) {
+	sample, err := os.ReadFile("../../configs/hub.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofAgent := []string{"backoff-max", "backoff-min", "credential-retry", "pull-interval", "purge-after", "request-timeout"}
+	var c Config
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	c.Flags(flags)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !slices.Contains(ofAgent, f.Name) && !regexp.MustCompile(`(?m)^(# )?`+f.Name+`:`).Match(sample) {
+			t.Errorf("configs/hub.yaml says nothing of %s", f.Name)
+		}
+	})
 }
 
 // TestRefusals holds that every reason for which the registry refuses a device

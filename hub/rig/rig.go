@@ -111,6 +111,9 @@ func (p *Process) Write(b []byte) (int, error) {
 
 // Log is what it wrote to standard error so far.
 func (p *Process) Log() string {
+	if p == nil {
+		return ""
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()

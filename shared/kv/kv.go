@@ -134,7 +134,7 @@ func Open(o Options) (*DB, error) {
 		return nil, fmt.Errorf("kv: open %s: %w", o.Dir, err)
 	}
 	log := &badgerLog{log: o.Logger}
-	bdb, err := badger.Open(badgerOptions(data, o.Small).WithLogger(log))
+	bdb, err := openBadger(badgerOptions(data, o.Small).WithLogger(log))
 	if err != nil {
 		return nil, openError(o, err)
 	}
