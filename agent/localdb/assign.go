@@ -43,6 +43,7 @@ func (d *DB) Assign(stores []wire.AssignedStore, at time.Time) error {
 		if a := listed[s.ID]; a != nil {
 			s.assign(a, at)
 		} else {
+			s.Quarantined = 0 // else it would be listed
 			s.release("", at)
 		}
 	})

@@ -250,6 +250,36 @@ func TestForcedAway(t *testing.T) {
 	deviceSays(t, a, "497 changes")
 }
 
+// TestDeletedMeanwhile deletes a store at the centre while the device that had
+// it before is off, with changes that it had not sent: it says what became of
+// them until somebody has decided.
+func TestDeletedMeanwhile(t *testing.T) {
+	hub := startHub(t)
+	_, joinNadi, err := hub.Register("nadi", password, "NAD1")
+	check(t, err)
+	_ = joinNadi
+	line := newProxy(t, hub.Addresses.MQTT, badLink{})
+	a := joinThrough(t, line, "nadi", "device a")
+	check(t, a.Writable("NAD1", patience))
+	line.shut(true)
+	put(t, a, "NAD1", "one", `{}`)
+	put(t, a, "NAD1", "two", `{}`)
+	h := move(t, hub, "NAD1", 1, true)
+	handed(t, hub, h.ID, sitesync.HandoverForced)
+	check(t, hub.Call("store.delete", map[string]any{"store": "NAD1"}, nil))
+	line.shut(false)
+	check(t, a.Sent(patience))
+	deviceSays(t, a, "2 changes made on this device (2 of store NAD1)")
+	refusedWrite(t, a, "NAD1", sitesync.CodeStoreReleased)
+	for _, q := range inQuarantine(t, hub, "open") {
+		check(t, hub.Call("quarantine.discard", map[string]any{"item": q.ID}, nil))
+	}
+	check(t, rig.Until(patience, func() (bool, error) {
+		st, err := a.Status()
+		return st.Problem == nil, err
+	}))
+}
+
 // deviceSays waits until a device tells of its refused changes in these words.
 func deviceSays(t *testing.T, a *rig.Agent, words string) {
 	t.Helper()

@@ -41,7 +41,7 @@ func (g *Greet) assignment(s *session.Session) ([]*wire.Assignment, error) {
 	if err := g.Leases.Grant(s, a.Version, a.Lease); err != nil {
 		return nil, err
 	}
-	for _, id := range slices.Concat(g.Handover.StoresOf(s.Site), g.Handover.CopiesAt(s.Site)) {
+	for _, id := range g.listed(s.Site) {
 		assigned, listed, err := g.assigned(s.Site, id)
 		if err != nil {
 			return nil, err
@@ -53,23 +53,52 @@ func (g *Greet) assignment(s *session.Session) ([]*wire.Assignment, error) {
 	return wire.SplitAssignment(a), nil
 }
 
+// mostElsewhere is how many stores a site is told of that are neither its own
+// nor have a copy there: far above what a device can have come by honestly.
+const mostElsewhere = 100
+
+// noEpoch stands in for the epoch of a store of which a site is told nothing
+// else; the wire has none without.
+var noEpoch = sitesync.NewEpoch(1, 1)
+
+// listed finds the stores that a site is told of. Of those that are not its any
+// more, or are deleted, it is told as long as somebody has to decide about
+// changes that came from it.
+func (g *Greet) listed(site sitesync.SiteID) []sitesync.StoreID {
+	ids := slices.Concat(g.Handover.StoresOf(site), g.Handover.CopiesAt(site))
+	for _, id := range g.State.UndecidedAt(site, mostElsewhere) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // assigned is what a site is told of a store, if anything.
 func (g *Greet) assigned(site sitesync.SiteID, id sitesync.StoreID) (a wire.AssignedStore, listed bool, err error) {
+	a = wire.AssignedStore{Store: id, Epoch: noEpoch, Phase: sitesync.PhaseReleased, Quarantined: g.State.Undecided(site, id)}
 	m, ok, err := g.State.Meta(id)
-	if err != nil || !ok {
+	if err != nil {
 		return a, false, err
+	}
+	copied := slices.IndexFunc(m.Copies, func(c records.Copy) bool { return c.Site == site })
+	if !ok || m.Owner != site && copied < 0 {
+		return a, a.Quarantined > 0, nil // a site learns nothing of what is not its own
 	}
 	store, err := g.Registry.Store(id)
 	if sitesync.CodeOf(err) == sitesync.CodeNotFound {
-		return a, false, nil // deleted; it must not keep the site's other stores from it
+		return a, a.Quarantined > 0, nil // deleted; it must not keep the site's other stores from it
 	}
 	if err != nil {
 		return a, false, err
 	}
-	a = wire.AssignedStore{Store: id, Code: store.Code, Name: store.Name, Epoch: m.Epoch, Phase: m.Phase, Quarantined: g.State.Undecided(site, id)}
+	a.Code, a.Name, a.Epoch = store.Code, store.Name, m.Epoch
 	if m.Owner != site {
-		return a, g.released(site, &m, &a), nil
+		// One that is purged is listed only while somebody has to decide.
+		a.To, a.OwnerActive = g.siteName(m.Owner), m.Phase != sitesync.PhaseLoading
+		return a, !m.Copies[copied].Purged || a.Quarantined > 0, nil
 	}
+	a.Phase = m.Phase
 	a.Tags, a.Replica, a.Settled, a.Chain, a.Head = store.Tags, m.Replica, m.Settled, m.Chain, m.Head()
 	a.Records, a.Bytes = uint64(m.Records), uint64(m.Bytes)
 	if m.Handover != nil {
@@ -79,19 +108,6 @@ func (g *Greet) assigned(site sitesync.SiteID, id sitesync.StoreID) (a wire.Assi
 		a.To = g.siteName(m.Handover.To)
 	}
 	return a, true, nil
-}
-
-// released tells a site of a store that it has lost: who has it, and whether
-// the copy may go. One that is purged is listed only while somebody has to
-// decide about changes that came too late. It reports whether the site has a
-// copy.
-func (g *Greet) released(site sitesync.SiteID, m *records.Meta, a *wire.AssignedStore) bool {
-	i := slices.IndexFunc(m.Copies, func(c records.Copy) bool { return c.Site == site })
-	if i < 0 || m.Copies[i].Purged && a.Quarantined == 0 {
-		return false
-	}
-	a.Phase, a.To, a.OwnerActive = sitesync.PhaseReleased, g.siteName(m.Owner), m.Phase != sitesync.PhaseLoading
-	return true
 }
 
 // siteName is for people; a site that was deleted this moment has none.

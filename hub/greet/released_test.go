@@ -1,10 +1,12 @@
 package greet
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
 	"sitesync/hub/records"
+	"sitesync/hub/records/recordstest"
 	"sitesync/hub/registry"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/wire"
@@ -62,6 +64,41 @@ func TestDrainingAndReleased(t *testing.T) {
 	if a := r.assigned(d.Store); a != nil {
 		t.Errorf("purged, and nothing waits: %+v", a)
 	}
+}
+
+// TestRefusedElsewhere tells a device how many of its changes wait for a decision
+// also where the store is deleted or never was its own, and nothing else of it.
+func TestRefusedElsewhere(t *testing.T) {
+	r := newRig(t)
+	for what, store := range map[string]sitesync.StoreID{"another site's": r.store(r.site("Suva")), "the centre's": r.store(sitesync.CentralSite), "deleted": r.deleted()} {
+		d := recordstest.NewDevice(store, records.Origin{Epoch: sitesync.NewEpoch(1, 1), Site: r.nadi, Replica: first})
+		d.Put("stock", "a", `{}`)
+		r.push(d, 1, 1)
+		want := wire.AssignedStore{Store: store, Epoch: noEpoch, Phase: sitesync.PhaseReleased, Quarantined: 1}
+		if a := r.assigned(store, wire.StoreState{Store: store}); a == nil || !reflect.DeepEqual(*a, want) {
+			t.Errorf("%s: told %+v, want %+v", what, a, want)
+		}
+		var item uint64
+		r.must(r.records.QuarantinedAfter(0, func(q sitesync.Quarantined) (bool, error) { item = q.ID; return true, nil }))
+		_, err := r.records.Discard(records.Decision{Item: item, At: time.Now()})
+		r.must(err)
+		if a := r.assigned(store, wire.StoreState{Store: store}); a != nil {
+			t.Errorf("%s, decided: told %+v", what, a)
+		}
+	}
+}
+
+// deleted makes a store and deletes it.
+func (r *rig) deleted() sitesync.StoreID {
+	r.Helper()
+	id := r.store(sitesync.CentralSite)
+	_, err := r.registry.DeleteStore(anna, registry.StoreRemoval{Store: id})
+	r.must(err)
+	r.must(r.Handover.TakeAll())
+	if _, ok, err := r.records.Meta(id); ok || err != nil {
+		r.Fatalf("the store is not deleted: %v", err)
+	}
+	return id
 }
 
 // TestLeaseInWelcome grants what the site has, and takes the device's word.

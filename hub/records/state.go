@@ -63,6 +63,9 @@ type State interface {
 	// decided, of one store, or of all where store is 0; where both are 0, those
 	// of all sites. It costs a look-up.
 	Undecided(site sitesync.SiteID, store sitesync.StoreID) uint64
+	// UndecidedAt lists stores of which Undecided counts some, any of them up to
+	// the given number.
+	UndecidedAt(site sitesync.SiteID, most int) []sitesync.StoreID
 	// Watch has fn told, after each commit, of the sites and stores of which
 	// something in quarantine has come, gone or been decided. It must not
 	// block, and is given before anything else is called.

@@ -44,6 +44,20 @@ func sum(stores map[sitesync.StoreID]uint64) (n uint64) {
 	return n
 }
 
+// UndecidedAt implements State.
+func (d *DB) UndecidedAt(site sitesync.SiteID, most int) (list []sitesync.StoreID) {
+	u := &d.undecided
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for store := range u.bySite[site] {
+		if len(list) == most {
+			break
+		}
+		list = append(list, store)
+	}
+	return list
+}
+
 // move counts an item that was in one state and is in another; "" is none.
 func (u *undecided) move(it *item, from, to sitesync.QuarantineState) {
 	waits := func(s sitesync.QuarantineState) bool { return s != "" && !s.Decided() }
