@@ -85,14 +85,14 @@ func (d *demo) takeAway(ctx context.Context, from, to *site) error {
 // decide applies one of the changes in quarantine: the site that has the store
 // now makes it.
 func (d *demo) decide(ctx context.Context, owner *site) error {
-	var open struct{ Items []sitesync.Quarantined }
-	if err := d.command(ctx, "quarantine.list", map[string]any{"state": "open", "limit": 1000}, &open); err != nil {
+	open, err := d.undecided(ctx)
+	if err != nil {
 		return err
 	}
-	if len(open.Items) != late {
-		return fmt.Errorf("%d changes are in quarantine, and %d came too late", len(open.Items), late)
+	if len(open) != late {
+		return fmt.Errorf("%d changes are in quarantine, and %d came too late", len(open), late)
 	}
-	item := open.Items[0]
+	item := open[0]
 	d.table.say("An operator looks at the %d changes in quarantine, and applies one: it is proposed to %s, which makes it", late, owner.short)
 	if err := d.command(ctx, "quarantine.apply", map[string]any{"item": item.ID}, nil); err != nil {
 		return err
@@ -105,6 +105,13 @@ func (d *demo) decide(ctx context.Context, owner *site) error {
 	}
 	d.table.tell("%s has the record %s of %s now, and so has the hub; %d changes wait until somebody decides", owner.short, item.Record, item.Table, late-1)
 	return d.until(ctx, func() bool { return owner.agent.DB().Backlog() == 0 })
+}
+
+// undecided lists what is in quarantine.
+func (d *demo) undecided(ctx context.Context) ([]sitesync.Quarantined, error) {
+	var open struct{ Items []sitesync.Quarantined }
+	err := d.command(ctx, "quarantine.list", map[string]any{"state": "open", "limit": 1000}, &open)
+	return open.Items, err
 }
 
 // move has the administrator move a store, which may be by force.

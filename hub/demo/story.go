@@ -143,8 +143,12 @@ func (d *demo) lookAround() {
 	a := d.hub.Addresses()
 	d.table.say("Everything keeps running. Look around in another terminal; Ctrl-C ends it")
 	fmt.Fprintf(d.Out, `
-  the hub      go run ./hub site list --data %[1]s --password-file %[2]s
-               mosquitto_sub -h %[3]s -p %[4]s -u user/admin -P %[5]s -v -t 'sitesync/v1/site/+/status' -t 'sitesync/v1/event/#'
-  an agent     go run ./agent status --data %[6]s
-`, filepath.Join(d.Dir, "hub"), filepath.Join(d.Dir, "admin-password"), hostOf(a.MQTT), portOf(a.MQTT), adminPassword, filepath.Join(d.Dir, "lab"))
+  the console  http://%[3]s/   sign in as admin, with the password %[6]s
+  commands     go run ./hub site list --data %[1]s --password-file %[2]s
+               go run ./hub handover list --data %[1]s --password-file %[2]s
+               go run ./hub quarantine list --data %[1]s --password-file %[2]s
+  by MQTT      mosquitto_sub -h %[4]s -p %[5]s -u user/admin -P %[6]s -v -t 'sitesync/v1/site/+/status' -t 'sitesync/v1/event/#'
+  an agent     go run ./agent status --data %[7]s
+               go run ./agent open --data %[7]s
+`, filepath.Join(d.Dir, "hub"), filepath.Join(d.Dir, "admin-password"), a.HTTP, hostOf(a.MQTT), portOf(a.MQTT), adminPassword, filepath.Join(d.Dir, "lab"))
 }

@@ -105,7 +105,12 @@ func (d *demo) summary(ctx context.Context) (equal bool, err error) {
 			fmt.Fprintf(w, "  %s\t%s\t%d records\t%d records\t%s…\t%s\n", st.Code, s.name, st.Records, answer.Store.Records, st.Digest.String()[:12], verdict)
 		}
 	}
-	return equal, w.Flush()
+	if err := w.Flush(); err != nil {
+		return false, err
+	}
+	open, err := d.undecided(ctx)
+	fmt.Fprintf(d.Out, "\n  %d changes that came too late are in quarantine, until somebody decides on them. Nothing is lost.\n", len(open))
+	return equal, err
 }
 
 func hostOf(address string) string {
