@@ -42,7 +42,8 @@ func Open(c Config) (*Agent, error) {
 	}
 	a := &Agent{config: c, db: db}
 	if a.device, err = c.device(); err == nil {
-		a.engine, err = engine.New(engine.Options{Dir: c.Data, DB: db, Device: a.device, Timings: c.timings(), Insecure: c.Insecure, Log: c.Log, Network: a.traffic.dial})
+		a.engine, err = engine.New(engine.Options{Dir: c.Data, DB: db, Device: a.device, Timings: c.timings(), Insecure: c.Insecure,
+			Log: c.Log, Network: a.traffic.dial, LogTail: c.Tail.Lines})
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -4,6 +4,7 @@ package agentd
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ type Config struct {
 
 	Version string
 	Log     *slog.Logger
+	Tail    *Tail // of the log, for the hub's operators
 }
 
 // DataFlag defines the setting that every command has.
@@ -70,13 +72,15 @@ func (c *Config) timings() engine.Timings {
 		RequestTimeout: t.RequestTimeout, CredentialRetry: t.CredentialRetry, PurgeAfter: t.PurgeAfter}
 }
 
-// Logger makes the program's log, on standard error.
-func Logger(level string) (*slog.Logger, error) {
+// Logger makes the program's log, on standard error, and keeps its tail.
+func (c *Config) Logger() error {
 	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, sitesync.Errorf(sitesync.CodeUsage, "use debug, info, warn or error", "there is no log level %q", level)
+	if err := l.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return sitesync.Errorf(sitesync.CodeUsage, "use debug, info, warn or error", "there is no log level %q", c.LogLevel)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
+	c.Tail = new(Tail)
+	c.Log = slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, c.Tail), &slog.HandlerOptions{Level: l}))
+	return nil
 }
 
 // Identify finds out which device this is, from its facts and from what the

@@ -99,7 +99,7 @@ func (p *program) load(cmd *cobra.Command) error {
 		return err
 	}
 	p.config.Version = version.String()
-	if p.config.Log, err = agentd.Logger(p.config.LogLevel); err != nil {
+	if err := p.config.Logger(); err != nil {
 		return err
 	}
 	for _, name := range unknown {

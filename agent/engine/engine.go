@@ -44,6 +44,7 @@ type Options struct {
 	Timings  Timings
 	Insecure bool // plain mqtt:// beyond loopback
 	Log      *slog.Logger
+	LogTail  func(lines int) []string // the newest lines of the log; nil has none
 
 	// Network opens connections; nil is the device's network.
 	Network func(ctx context.Context, network, address string) (net.Conn, error)
@@ -78,6 +79,9 @@ type Engine struct {
 func New(o Options) (*Engine, error) {
 	if o.Timings.ProbeInterval == 0 {
 		o.Timings.ProbeInterval = time.Hour
+	}
+	if o.LogTail == nil {
+		o.LogTail = func(int) []string { return nil }
 	}
 	e := &Engine{Options: o, dial: dialHub, wake: make(chan struct{}, 1), wrote: make(chan struct{}, 1),
 		turn: make(chan struct{}, 1), pace: newPace()}
@@ -179,6 +183,9 @@ func (e *Engine) begin(drop context.CancelCauseFunc) *Site {
 // after shows what ended a session, or kept it from being opened, and says how
 // long to wait until the next.
 func (e *Engine) after(err error, a *attempts) time.Duration {
+	if errors.Is(err, errWiped) {
+		return untilWoken
+	}
 	if errors.Is(err, errAgain) {
 		e.trying()
 		return a.again()

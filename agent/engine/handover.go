@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"time"
 
 	"sitesync/agent/localdb"
@@ -83,38 +82,4 @@ func (s *session) reportPurged() error {
 		}
 	}
 	return nil
-}
-
-// command does what the hub asks for, and answers. What it does is durable
-// before the answer.
-func (s *session) command(payload []byte) error {
-	c, err := wire.DecodeCommand(payload)
-	if err != nil || c.Session != s.number {
-		return err
-	}
-	result := wire.CommandResult{Session: s.number, ID: c.ID, OK: true}
-	answer, err := s.carryOut(&c)
-	switch e := sitesync.AsError(err); {
-	case err == nil:
-		if result.Result, err = json.Marshal(answer); err != nil {
-			return err
-		}
-	case e != nil && e.Code != sitesync.CodeDiskFull:
-		result.OK, result.Error = false, e
-	default:
-		return err
-	}
-	return s.publish(topic.CommandResult, result.Bytes())
-}
-
-func (s *session) carryOut(c *wire.Command) (any, error) {
-	switch c.Command {
-	case wire.CommandProposal:
-		var p wire.Proposal
-		if err := json.Unmarshal(c.Args, &p); err != nil {
-			return nil, sitesync.Errorf(sitesync.CodeInvalid, "look whether the agent's version fits the hub's", "the proposal cannot be read")
-		}
-		return s.db.Propose(&p)
-	}
-	return nil, sitesync.Errorf(sitesync.CodeUnknownCommand, "update the agent", "this agent does not know the command %.40q", c.Command)
 }

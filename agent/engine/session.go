@@ -42,6 +42,7 @@ type session struct {
 	pullDue    time.Time
 	waits      waits
 	nextTry    time.Time // of what is held back here
+	later      []wire.Command
 }
 
 func newSession(ctx context.Context, e *Engine, site *Site) *session {
@@ -119,7 +120,7 @@ func (s *session) work() error {
 			return err
 		}
 	}
-	return errors.Join(s.pushSome(), s.reportDrained(), s.reportPurged())
+	return errors.Join(s.pushSome(), s.reportDrained(), s.reportPurged(), s.answerLater())
 }
 
 // handle takes one message. One that cannot be read ends the session: the hub

@@ -13,6 +13,7 @@ import (
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
+	"sitesync/shared/wire"
 )
 
 // Records is what commands need of the stores' data.
@@ -24,11 +25,13 @@ type Records interface {
 
 // Options are what commands work on.
 type Options struct {
-	Registry     *registry.Registry
-	Records      Records
-	Handover     *handover.Driver
-	Live         *session.Table
-	Machine      func() Machine  // how the hub is
+	Registry *registry.Registry
+	Records  Records
+	Handover *handover.Driver
+	Live     *session.Table
+	Machine  func() Machine // how the hub is
+	// Check asks a site's device how it is. Errors: offline, timeout.
+	Check        func(ctx context.Context, site sitesync.SiteID) (r wire.CheckResult, took time.Duration, err error)
 	URLs         func() []string // of the hub, that devices may use, the best first
 	Pin          [32]byte        // fingerprint of the hub's certificate authority; see link.Fingerprint
 	ReplayMemory time.Duration   // how long the ID of a record's edit is remembered; 0 = 10 minutes

@@ -27,6 +27,11 @@ func (d *Dispatcher) site(site *registry.Site) (sitesync.Site, error) {
 	if live.Online {
 		out.Since = instant(live.Since)
 	}
+	for _, a := range d.Registry.Asks(site.ID) {
+		if a.State == registry.AskWaiting {
+			out.Asked++
+		}
+	}
 	if site.HardwareID != "" {
 		hardware := site.HardwareID
 		out.HardwareID = &hardware

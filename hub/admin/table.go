@@ -37,6 +37,7 @@ type Command struct {
 	Example string       // arguments, a JSON object
 	Args    reflect.Type // struct; see Field for its tags
 	Result  reflect.Type // what "result" of the answer holds
+	Waits   bool         // it may wait for a device: others of the caller go on meanwhile
 
 	run func(c *call, args any) (any, error)
 }
@@ -56,6 +57,18 @@ var table = []Command{
 		`{"site":6}`, (*call).deleteSite),
 	command("site.join", Reads, "Give the text and QR code with which a device finds and trusts this hub.",
 		`{"site":6}`, (*call).joinSite),
+	waits(command("site.check", Reads, "Ask a site's device how it is: the way there and back, version, clock, backlog, disk.",
+		`{"site":6,"timeout":20}`, (*call).checkSite)),
+	waits(command("site.sync", Edits, "Have a site's device sync everything now.",
+		`{"site":6}`, (*call).syncSite)),
+	waits(command("site.resync", Edits, "Have a site's device load its stores anew, once everything there is sent.",
+		`{"site":6,"store":"NAD1"}`, (*call).resyncSite)),
+	waits(command("site.log", Edits, "Show the newest lines of the log of a site's device.",
+		`{"site":6,"lines":50}`, (*call).logOfSite)),
+	waits(command("site.wipe", Edits, "Have a site's device forget its site and all data, once everything there is sent.",
+		`{"site":6,"expires":86400}`, (*call).wipeSite)),
+	command("site.asked", Reads, "List what a site's device was asked for: what waits for it, and its answers.",
+		`{"site":6}`, (*call).listAsked),
 
 	command("store.create", Edits, "Create a store, active at the central site.",
 		`{"code":"NAD1","name":"Nadi pharmacy","tags":["region:west"]}`, (*call).createStore),
@@ -132,6 +145,8 @@ func command[A, R any](name string, right Right, about, example string, run func
 		run: func(c *call, args any) (any, error) { return run(c, args.(A)) },
 	}
 }
+
+func waits(c Command) Command { c.Waits = true; return c }
 
 // Commands lists all commands, group by group.
 func Commands() []Command { return slices.Clone(table) }

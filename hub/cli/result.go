@@ -47,6 +47,12 @@ func (v *view) result(row *admin.Command, result json.RawMessage) error {
 		return v.compared(r)
 	case *admin.ImportResult:
 		return v.imported(r)
+	case *admin.Checked:
+		return v.checked(r)
+	case *admin.Asked:
+		return v.asked(r)
+	case *admin.Page[registry.Ask]:
+		return v.asks(r.Items)
 	case *admin.UserResult:
 		return v.userResult(r)
 	case *admin.TokenResult:
@@ -116,6 +122,7 @@ var nothing = map[string]string{
 	"store.list":      "No store fits. Create one: sitesync-hub store create CODE NAME",
 	"handover.list":   "No handover fits. Move a store: sitesync-hub store move STORE TO",
 	"quarantine.list": "Nothing fits: no change waits for a decision, or not with these filters.",
+	"site.asked":      "The site's device was asked for nothing.",
 	"user.list":       "There is no user.",
 	"token.list":      "There is no token. Make one: sitesync-hub token create NAME ROLE",
 	"audit.list":      "No edit fits.",

@@ -10,42 +10,66 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sitesync/hub/records"
+	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
 	"sitesync/shared/topic"
 	"sitesync/shared/wire"
 )
 
+// Registry keeps what administrators want devices to do.
+type Registry interface {
+	Asks(site sitesync.SiteID) []registry.Ask
+	Asked(site sitesync.SiteID, number uint64) (registry.Ask, bool)
+	AskAgain(number uint64, args json.RawMessage, keep map[string]any) error
+	EndAsk(number uint64, result json.RawMessage, failed *sitesync.Error) error
+}
+
+// Options are what a desk works on.
+type Options struct {
+	State    records.State
+	Registry Registry
+	Stores   func(site sitesync.SiteID) []sitesync.StoreID // those a site owns
+	// Reload gives stores of a site a new epoch, so that its device loads them
+	// anew. It is called when nothing of them waits at the device.
+	Reload func(a *registry.Ask, stores []sitesync.StoreID) error
+	Log    *slog.Logger
+}
+
 // Desk makes commands and takes their results.
 type Desk struct {
-	state  records.State
-	stores func(site sitesync.SiteID) []sitesync.StoreID // those a site owns
-	log    *slog.Logger
+	Options
+
+	mu      sync.Mutex
+	waiting map[string]chan wire.CommandResult // checks under way, by the command's ID
 }
 
 // New makes a desk.
-func New(state records.State, stores func(sitesync.SiteID) []sitesync.StoreID, log *slog.Logger) *Desk {
-	return &Desk{state: state, stores: stores, log: log}
+func New(o Options) *Desk {
+	return &Desk{Options: o, waiting: map[string]chan wire.CommandResult{}}
 }
 
 // proposalPrefix begins the IDs of proposals; the quarantined change's follows.
 const proposalPrefix = "q"
 
 // Waiting makes the commands that wait for a session's device and that it has
-// not had in this session: proposals for the stores that are active there.
+// not had in this session: what administrators want of it, and proposals for
+// the stores that are active there.
 func (d *Desk) Waiting(s *session.Session) (out []session.Message, err error) {
-	for _, store := range d.stores(s.Site) {
-		m, ok, err := d.state.Meta(store)
+	out = d.asks(s)
+	for _, store := range d.Stores(s.Site) {
+		m, ok, err := d.State.Meta(store)
 		if err != nil {
 			return out, err
 		}
 		if !ok || m.Owner != s.Site || m.Replica != s.Replica || m.Phase != sitesync.PhaseActive || s.Held(store) != "" {
 			continue
 		}
-		proposals, err := d.state.Proposals(store)
+		proposals, err := d.State.Proposals(store)
 		if err != nil {
 			return out, err
 		}
@@ -83,6 +107,12 @@ func (d *Desk) Result(_ context.Context, s *session.Session, payload []byte) ([]
 			return d.proposed(s, item, &r)
 		}
 	}
+	if number, ok := strings.CutPrefix(r.ID, askPrefix); ok {
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+			return d.answered(s, n, &r)
+		}
+	}
+	d.checked(&r)
 	return nil, nil
 }
 
@@ -91,7 +121,7 @@ func (d *Desk) Result(_ context.Context, s *session.Session, payload []byte) ([]
 // is asked again in the next session, or when its store changes.
 func (d *Desk) proposed(s *session.Session, item uint64, r *wire.CommandResult) ([]session.Message, error) {
 	if r.Error != nil {
-		d.log.Debug("a device did not take a proposal", "site", s.Site, "quarantine", item, "code", r.Error.Code, "message", r.Error.Message)
+		d.Log.Debug("a device did not take a proposal", "site", s.Site, "quarantine", item, "code", r.Error.Code, "message", r.Error.Message)
 		s.Unask(r.ID)
 		return nil, nil
 	}
@@ -99,15 +129,15 @@ func (d *Desk) proposed(s *session.Session, item uint64, r *wire.CommandResult) 
 	if err := json.Unmarshal(r.Result, &result); err != nil || result.State != wire.ProposalStale {
 		return nil, nil
 	}
-	q, err := d.state.Quarantined(item)
+	q, err := d.State.Quarantined(item)
 	if err != nil {
 		return nil, ignoreUnknown(err)
 	}
-	m, ok, err := d.state.Meta(q.Store)
+	m, ok, err := d.State.Meta(q.Store)
 	if err != nil || !ok || m.Owner != s.Site || m.Replica != s.Replica {
 		return nil, err
 	}
-	was, err := d.state.RefuseProposal(item, m.Origin(), time.Now())
+	was, err := d.State.RefuseProposal(item, m.Origin(), time.Now())
 	if err != nil || !was {
 		return nil, err
 	}

@@ -30,8 +30,10 @@ var first, second = sitesync.ReplicaID{1}, sitesync.ReplicaID{2}
 type rig struct {
 	*testing.T
 	*Desk
-	state *records.DB
-	s     *session.Session
+	state    *records.DB
+	registry *registry.Registry
+	reloaded []sitesync.StoreID
+	s        *session.Session
 }
 
 func newRig(t *testing.T) *rig {
@@ -48,12 +50,16 @@ func newRig(t *testing.T) *rig {
 	r := &rig{T: t}
 	r.state, err = records.Open(db)
 	r.must(err)
-	r.Desk = New(r.state, func(site sitesync.SiteID) []sitesync.StoreID {
+	r.registry, err = registry.Open(registry.NewKV(db), registry.Options{Argon2: registry.Argon2{Memory: 64, Time: 1, Threads: 1}})
+	r.must(err)
+	r.Cleanup(r.registry.Close)
+	stores := func(site sitesync.SiteID) []sitesync.StoreID {
 		if site == suva {
 			return []sitesync.StoreID{store, 99}
 		}
 		return nil
-	}, slog.New(slog.DiscardHandler))
+	}
+	r.Desk = New(Options{State: r.state, Registry: r.registry, Stores: stores, Reload: r.reload, Log: slog.New(slog.DiscardHandler)})
 	r.give(nadi, first, sitesync.PhaseActive)
 	m := r.meta()
 	late := recordstest.NewDevice(store, m.Origin())

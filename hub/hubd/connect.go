@@ -215,6 +215,16 @@ func (h *Hub) command(ctx context.Context, c *broker.Client, m broker.Message) {
 		c.Close(broker.ByHub)
 		return
 	}
+	answer := func() { h.answer(ctx, c, &user, m) }
+	if row, known := admin.Lookup(m.Topic.Name); known && row.Waits {
+		h.patiently(answer)
+		return
+	}
+	answer()
+}
+
+// answer carries a command out and answers it.
+func (h *Hub) answer(ctx context.Context, c *broker.Client, user *registry.User, m broker.Message) {
 	caller := admin.Caller{Kind: string(user.Kind), Name: user.Name, Role: user.Role, Data: user.Data, From: hostOf(c.Remote)}
 	began := time.Now()
 	topicName, answer := h.admin.Handle(ctx, caller, m.Topic.Name, m.Payload, m.ResponseTopic, m.CorrelationData)

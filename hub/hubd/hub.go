@@ -65,6 +65,7 @@ type Hub struct {
 	generated string // the first admin's password, to be printed once
 
 	running sync.WaitGroup // web servers, chores, timer
+	patient chan struct{}  // commands that wait for devices
 	stop    chan struct{}  // ends the timer, and reclaim
 
 	reclaiming chan struct{} // wakes reclaim
@@ -94,7 +95,7 @@ func Open(c Config) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{config: c, log: c.Log, live: session.NewTable(), chores: newChores(), listeners: map[string]net.Listener{},
-		quota: newQuota(), alarms: newAlarms(), counts: newCounts(), started: time.Now(), stop: make(chan struct{}),
+		quota: newQuota(), alarms: newAlarms(), counts: newCounts(), started: time.Now(), patient: make(chan struct{}, mostPatient), stop: make(chan struct{}),
 		reclaiming: make(chan struct{}, 1), idle: make(chan struct{})}
 	for _, step := range []func() error{h.openData, h.wire, h.listen, h.start} {
 		if err := step(); err != nil {
@@ -153,10 +154,10 @@ func (h *Hub) wire() (err error) {
 	h.records.Watch(h.quarantined)
 	h.ingest = ingest.New(h.records, h.live, h.log)
 	h.feed = feed.New(h.records, h.live, h.leases)
-	h.commands = command.New(h.records, h.handover.StoresOf, h.log)
+	h.commands = command.New(command.Options{State: h.records, Registry: h.registry, Stores: h.handover.StoresOf, Reload: h.reload, Log: h.log})
 	h.greet = &greet.Greet{Registry: h.registry, State: h.records, Handover: h.handover, Live: h.live, Leases: h.leases,
 		Addresses: h.publicURLs, ReplicaWindow: h.config.Timings.ReplicaWindow, Log: h.log}
-	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live, Machine: h.machine,
+	h.admin = admin.New(admin.Options{Registry: h.registry, Records: h.records, Handover: h.handover, Live: h.live, Machine: h.machine, Check: h.check,
 		URLs: h.publicURLs, Pin: h.authority.pin(), ReplayMemory: h.config.Timings.ReplayMemory, Log: h.log})
 	h.table, h.metrics = h.routes(), h.newMetrics()
 	for after := sitesync.SiteID(0); ; {

@@ -162,6 +162,11 @@ func (h *Hub) edited(c registry.Change) {
 				h.reassign(m.Owner)
 			}
 		}
+		for _, site := range c.Asks {
+			if client, ok := h.broker.Live(site); ok {
+				h.ask(client, client.Data.(*session.Session))
+			}
+		}
 		for _, name := range c.Users {
 			h.dismiss(name)
 		}

@@ -33,6 +33,7 @@ func (h *Hub) timer() {
 				h.log.Error("saving when sites were last seen failed", "error", err)
 			}
 			h.unfinished()
+			h.expireAsks()
 			select {
 			case h.reclaiming <- struct{}{}:
 			default: // it runs

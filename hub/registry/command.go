@@ -36,6 +36,7 @@ type result struct {
 	Site    sitesync.SiteID  `json:"site,omitempty"`
 	Store   sitesync.StoreID `json:"store,omitempty"`
 	User    string           `json:"user,omitempty"`
+	Ask     uint64           `json:"ask,omitempty"`
 	Intents []Intent         `json:"intents,omitempty"`
 	Effects []string         `json:"effects,omitempty"`
 

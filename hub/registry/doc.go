@@ -28,6 +28,8 @@
 //	R/intent/{store}/{number}    a wish for a store, until it is done
 //	R/user/{name}                a user or token
 //	R/admins                     the users who can still administer
+//	R/lease/{site id}            how long its device may write without contact
+//	R/ask/{number}               what a site's device is asked for
 //	R/audit/{newest first}       the audit log
 //	R/replay/{user}/{command ID} an answered command
 package registry

@@ -27,6 +27,8 @@ type index struct {
 	tokens map[digest]string
 
 	replays replayQueue
+
+	asks map[siteID]map[uint64]*Ask
 }
 
 // indexedSite is a site, or what is left of a deleted one: its device.
@@ -49,6 +51,7 @@ func newIndex() *index {
 		intents:     make(map[storeID]map[uint64]Intent),
 		users:       make(map[string]*userRecord),
 		tokens:      make(map[digest]string),
+		asks:        make(map[siteID]map[uint64]*Ask),
 	}
 }
 
@@ -64,6 +67,7 @@ var applying = map[string]func(x *index, w Item, set *changeSet) error{
 	prefixIntent: (*index).applyIntent,
 	prefixUser:   (*index).applyUser,
 	prefixReplay: (*index).applyReplay,
+	prefixAsk:    (*index).applyAsk,
 }
 
 const loadPage = 2000

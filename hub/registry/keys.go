@@ -32,6 +32,7 @@ const (
 	prefixAudit  = "R/audit/"
 	prefixReplay = "R/replay/"
 	prefixLease  = "R/lease/"
+	prefixAsk    = "R/ask/"
 )
 
 func keyCount(kind IDKind) string   { return prefixCount + string(kind) }
@@ -44,6 +45,7 @@ func keyCode(code string) string    { return prefixCode + code }
 func keyUser(name string) string    { return prefixUser + name }
 func keyReplay(a Actor) string      { return prefixReplay + a.Name + "/" + a.CommandID }
 func keyLease(id siteID) string     { return prefixLease + digits(uint64(id)) }
+func keyAsk(number uint64) string   { return prefixAsk + digits(number) }
 func keyAudit(newest string) string { return prefixAudit + newest }
 
 func keyIntent(store storeID, number uint64) string {

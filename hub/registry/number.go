@@ -15,9 +15,10 @@ const (
 	idSite    IDKind = "site"
 	idStore   IDKind = "store"
 	idSession IDKind = "session"
+	idAsk     IDKind = "ask"
 )
 
-var idKinds = []IDKind{IDHandover, IDQuarantine, idSite, idStore, idSession}
+var idKinds = []IDKind{IDHandover, IDQuarantine, idSite, idStore, idSession, idAsk}
 
 // blockSize is how many numbers are reserved at a time. What is left of a
 // block when the hub ends is never used.

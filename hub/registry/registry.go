@@ -109,6 +109,7 @@ type Change struct {
 	Stores  []sitesync.StoreID // edited, deleted
 	Intents []sitesync.StoreID // stores with a new intent
 	Users   []string           // users and tokens, deleted ones too; not their LastUsed
+	Asks    []sitesync.SiteID  // sites whose device was asked for something, or has answered
 	Reset   []sitesync.SiteID  // of Sites, those that had a device and have none now
 }
 
@@ -152,6 +153,7 @@ func (r *Registry) follow(writes []Item) {
 // changeSet collects a Change.
 type changeSet struct {
 	sites, reset    map[siteID]bool
+	asks            map[siteID]bool
 	stores, intents map[storeID]bool
 	users           map[string]bool
 }
@@ -165,7 +167,8 @@ func add[K comparable](set *map[K]bool, k K) {
 
 func (s *changeSet) change() (c Change, any bool) {
 	c = Change{Sites: sorted(s.sites), Stores: sorted(s.stores), Intents: sorted(s.intents), Users: sorted(s.users), Reset: sorted(s.reset)}
-	return c, len(c.Sites)+len(c.Stores)+len(c.Intents)+len(c.Users) > 0
+	c.Asks = sorted(s.asks)
+	return c, len(c.Sites)+len(c.Stores)+len(c.Intents)+len(c.Users)+len(c.Asks) > 0
 }
 
 func sorted[K interface {

@@ -83,6 +83,29 @@ func (r *Registry) ResetHardware(a Actor, d SiteRemoval) (SiteResult, error) {
 	return r.siteResult(done, err)
 }
 
+// ReloadStores gives stores of a site a new epoch, so that its device loads
+// them anew. Nothing of what the device has not sent is applied then: the
+// caller has seen to it that there is nothing. Errors: CodeNotFound.
+func (r *Registry) ReloadStores(a Actor, site sitesync.SiteID, stores []sitesync.StoreID) ([]Intent, error) {
+	done, err := r.perform(a, nil, false, func(e *edit) error {
+		for _, id := range stores {
+			s, err := e.store(id)
+			if err != nil {
+				return err
+			}
+			if _, err := e.wish(&s, IntentNewReplica, site); err != nil {
+				return err
+			}
+			e.audit(a, sitesync.Audit{Site: &site, Store: &id, After: details{"loadedAnew": true}.json()})
+			if err := e.put(keyStore(id), s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return done.Intents, err
+}
+
 func (e *edit) beginRemoval(d SiteRemoval) (*siteChange, deviceRecord, error) {
 	c, err := e.changeSite(d.Site)
 	if err != nil {

@@ -161,6 +161,7 @@ type Site struct {
 	Test        bool        `json:"testHardware,omitempty"` // its hardware facts come from a file
 	Since       *Time       `json:"since,omitempty"`        // online since then
 	DiskFree    uint64      `json:"diskFree,omitempty"`     // bytes on the device's disk, as last told
+	Asked       int         `json:"asked,omitempty"`        // commands that wait for its device, see site.asked
 }
 
 // SiteStore is a store in a Site.

@@ -15,7 +15,68 @@ type CommandKind string
 
 const (
 	CommandProposal CommandKind = "proposal" // make a quarantined change one of its own: Proposal
+	CommandCheck    CommandKind = "check"    // say how it is: CheckResult
+	CommandSync     CommandKind = "sync"     // sync everything now
+	CommandResync   CommandKind = "resync"   // get ready to load stores anew: ResyncArgs, ResyncResult
+	CommandLog      CommandKind = "log"      // show its newest log lines: LogArgs, LogResult
+	CommandWipe     CommandKind = "wipe"     // forget its site and all data: WipeArgs, WipeResult
 )
+
+// CheckResult is how a device is.
+type CheckResult struct {
+	Version  string        `json:"version"`
+	Platform string        `json:"platform"`
+	Clock    sitesync.Time `json:"clock"`
+	Backlog  uint64        `json:"backlog"`
+	DiskFree uint64        `json:"diskFree"`
+}
+
+// ResyncArgs name stores; none are all of the site's.
+type ResyncArgs struct {
+	Stores []sitesync.StoreID `json:"stores,omitempty"`
+}
+
+// ResyncResult says of stores that are active at the device which change was
+// the last: with that settled, nothing is lost when they begin a new epoch.
+// Those that were being loaded are loaded from their beginning by then.
+type ResyncResult struct {
+	Stores []ResyncReady `json:"stores"`
+}
+
+// ResyncReady is a store of which nothing waits at its device.
+type ResyncReady struct {
+	Store sitesync.StoreID `json:"store"`
+	Epoch sitesync.Epoch   `json:"epoch"`
+	N     uint64           `json:"n"`
+}
+
+// LogArgs say how much of the log is wanted.
+type LogArgs struct {
+	Lines int `json:"lines"`
+}
+
+// LogResult is the newest lines of a device's log, the oldest of them first.
+type LogResult struct {
+	Lines []string `json:"lines"`
+}
+
+// WipeArgs say what a device that has not sent everything is to do: without
+// Force it refuses; with Force it hands the changes over, to be kept in the
+// hub's audit log, and wipes once Confirm says that so many are there.
+type WipeArgs struct {
+	Force   bool   `json:"force,omitempty"`
+	Confirm uint64 `json:"confirm,omitempty"`
+}
+
+// WipeResult says that all is gone, or hands over what was not sent.
+type WipeResult struct {
+	Wiped  bool   `json:"wiped"`
+	Unsent uint64 `json:"unsent,omitempty"`
+	Export string `json:"export,omitempty"` // these changes, as an exported outbox
+}
+
+// MostWipeExport bounds what a device hands over when it is wiped, in bytes.
+const MostWipeExport = 384 << 10
 
 // maxCommand bounds a command and its result, in bytes: a record of the largest
 // size in base64, and room for what is around it.
