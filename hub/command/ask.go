@@ -32,7 +32,7 @@ func (d *Desk) asks(s *session.Session) (out []session.Message) {
 
 func message(s *session.Session, id string, kind wire.CommandKind, args json.RawMessage) session.Message {
 	command := wire.Command{Session: s.Number, ID: id, Command: kind, Args: args}
-	return session.Message{Topic: topic.Topic{Kind: topic.Command, Site: s.Site}, Payload: command.Bytes()}
+	return session.Message{Topic: topic.Topic{Kind: topic.Command, Site: s.Site}, Payload: command.Bytes(), Ask: id}
 }
 
 // answered takes what a device says to an ask.

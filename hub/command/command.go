@@ -17,7 +17,6 @@ import (
 	"sitesync/hub/registry"
 	"sitesync/hub/session"
 	"sitesync/shared/sitesync"
-	"sitesync/shared/topic"
 	"sitesync/shared/wire"
 )
 
@@ -89,8 +88,7 @@ func propose(s *session.Session, id string, m *records.Meta, p *records.Proposal
 	if err != nil {
 		panic("command: a proposal cannot be written: " + err.Error()) // texts, numbers and bytes
 	}
-	command := wire.Command{Session: s.Number, ID: id, Command: wire.CommandProposal, Args: args}
-	return session.Message{Topic: topic.Topic{Kind: topic.Command, Site: s.Site}, Payload: command.Bytes(), Ask: id}
+	return message(s, id, wire.CommandProposal, args)
 }
 
 // Result takes what a device answers.
