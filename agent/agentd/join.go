@@ -28,7 +28,10 @@ type JoinRequest struct {
 func (a *Agent) Join(ctx context.Context, r JoinRequest) ([]api.Step, error) {
 	next := engine.Site{Hub: r.Hub, CA: r.CA, Name: r.Name, Password: r.Password, Fresh: true}
 	if j := r.Join; j != nil {
-		next.Hub, next.Name, next.Pins, next.Addresses = j.URLs[0], j.Site, []string{hex.EncodeToString(j.Pin[:])}, j.URLs[1:]
+		next.Hub, next.Name, next.Addresses = j.URLs[0], j.Site, j.URLs[1:]
+		if j.Pin != [32]byte{} { // none where no address uses TLS
+			next.Pins = []string{hex.EncodeToString(j.Pin[:])}
+		}
 	}
 	if next.Name == "" || next.Password == "" {
 		return nil, sitesync.Errorf(sitesync.CodeUsage, "give --site and --password-file, or a join string and --password-file", "the site's name or password is missing")

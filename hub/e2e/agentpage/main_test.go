@@ -24,6 +24,7 @@ var screens = flag.String("screens", "", "write a PNG of every screen into this 
 var (
 	programs rig.Programs
 	english  *browser.Browser
+	hub      *rig.Hub
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -43,7 +44,16 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer english.Close()
-	return m.Run()
+	if hub, err = rig.StartHub(programs, dir, "--status-interval", "200ms"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer hub.Kill()
+	code := m.Run()
+	if code != 0 {
+		fmt.Fprintf(os.Stderr, "the hub's log:\n%s", hub.Log())
+	}
+	return code
 }
 
 const (
@@ -64,17 +74,14 @@ func check(t *testing.T, err error) {
 	}
 }
 
-func startHub(t *testing.T) *rig.Hub {
+// register makes a site with stores, which the device reaches through a gate.
+func register(t *testing.T, name string, rate int, stores ...string) (link.Join, *gate) {
 	t.Helper()
-	hub, err := rig.StartHub(programs, t.TempDir(), "--status-interval", "200ms")
+	_, j, err := hub.Register(name, password, stores...)
 	check(t, err)
-	t.Cleanup(func() {
-		hub.Kill()
-		if t.Failed() {
-			t.Logf("the hub's log:\n%s", hub.Log())
-		}
-	})
-	return hub
+	// Without a fingerprint the device uses no other address than this.
+	g := newGate(t, hub.Addresses.MQTT, rate)
+	return link.Join{URLs: []string{"mqtt://" + g.address}, Site: j.Site, Hub: j.Hub}, g
 }
 
 // device prepares a device with hardware of its own that has joined nothing,
@@ -89,9 +96,9 @@ func device(t *testing.T, hardware string) *rig.Agent {
 }
 
 // joined starts a device as a site.
-func joined(t *testing.T, hardware string, j link.Join) *rig.Agent {
+func joined(t *testing.T, hardware string, j link.Join, settings ...string) *rig.Agent {
 	t.Helper()
-	agent, err := rig.JoinAgent(programs, filepath.Join(t.TempDir(), hardware), hardware, j, password, quick...)
+	agent, err := rig.JoinAgent(programs, filepath.Join(t.TempDir(), hardware), hardware, j, password, append(append([]string{}, quick...), settings...)...)
 	check(t, err)
 	keep(t, agent)
 	return agent

@@ -41,7 +41,9 @@ func shoot(t *testing.T, p *browser.Page, name string) {
 
 // TestScreens walks through every screen.
 func TestScreens(t *testing.T) {
-	hub := startHub(t)
+	hub, err := rig.StartHub(programs, t.TempDir(), "--status-interval", "200ms")
+	check(t, err)
+	defer func() { hub.Kill() }()
 	_, j, err := hub.Register("Nadi dispensary", password, "NAD1", "NAD2")
 	check(t, err)
 	_, _, err = hub.Register("Suva", password)

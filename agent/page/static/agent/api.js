@@ -34,8 +34,11 @@ async function request(method, path, body, patience) {
   }
 }
 
+const usual = 6000; // milliseconds: the agent is on this device
+const long = 120000; // a check goes through many steps, each with its own patience
+
 // call makes a request and gives what it answered.
-export async function call(method, path, body, patience = 10000) {
+export async function call(method, path, body, patience = usual) {
   const { ok, status, value } = await request(method, path, body, patience);
   if (ok) return value;
   if (status === 401 && path !== '/v1/session') {
@@ -44,9 +47,6 @@ export async function call(method, path, body, patience = 10000) {
   }
   throw new Failure(value.code ? value : { code: 'lost', detail: t('lost'), next: t('lost.next') });
 }
-
-// A check goes through many steps, each with its own patience.
-const long = 120000;
 
 export const status = () => call('GET', '/v1/status');
 export const stores = async () => (await call('GET', '/v1/stores')).items;

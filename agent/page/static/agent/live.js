@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from '../web/view.js';
 import * as api from './api.js';
 
 const busyPause = 700; // milliseconds between two looks while something moves
-const calmPause = 3000;
+const calmPause = 2000;
 const lostPause = 1500;
 
 // moves says whether a person is waiting for something to change.

@@ -60,7 +60,7 @@ function Editor({ site, onSaved, onCancel }) {
   return html`
     <form class="stack" onSubmit=${submit}>
       <${Input} label=${t('hub')} error=${wrong('hub')} value=${draft.hub} onValue=${set('hub')} required maxlength="1024" spellcheck=${false} autocapitalize="none" class="mono" />
-      <${Authority} value=${draft.ca} onValue=${set('ca')} error=${wrong('ca')} />
+      <${Authority} value=${draft.ca} onValue=${set('ca')} error=${wrong('ca')} title=${t('ca.change')} />
       <${Input} label=${t('site.name')} hint=${t('site.name.edit')} error=${wrong('name')} value=${draft.name} onValue=${set('name')} required maxlength="100" autocomplete="off" />
       <${Password} label=${t('password.new')} hint=${t('password.new.hint')} error=${wrong('password')} value=${draft.password} onValue=${set('password')} />
       ${failure && !known && failure.code !== 'unsent' && html`<${Failed} failure=${failure} />`}

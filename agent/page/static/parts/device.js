@@ -21,7 +21,7 @@ export const Device = ({ site }) => html`
     <h2 id="device">${t('device')}</h2>
     <dl class="facts">
       <dt>${t('hardware')}</dt>
-      <dd><p class="mono id">${grouped(site.hardwareId)}</p><${Copy} text=${grouped(site.hardwareId)} label=${t('hardware.copy')} />
+      <dd><p class="mono id">${grouped(site.hardwareId)}</p> <${Copy} text=${grouped(site.hardwareId)} label=${t('hardware.copy')} />
         <p class="muted small">${t('hardware.what')}</p>
         ${site.testHardware && html`<p class="small">${t('hardware.test')}</p>`}</dd>
       <dt>${t('device.type')}</dt><dd>${told(`type.${site.type}`) ? t(`type.${site.type}`) : site.type}</dd>

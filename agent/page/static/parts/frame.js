@@ -36,14 +36,14 @@ export function Frame({ admin, onLeave }) {
   const { status, lost } = agent;
   if (!status) return lost ? html`<main class="page"><${Title} hidden>${t('title')}</><${Lost} since=${lost} /></main>` : html`<${Loading} />`;
   if (status.link === 'unjoined' || settling) {
-    return html`<${SetUp} agent=${agent} admin=${admin} lost=${lost && html`<${Lost} since=${lost} />`}
+    return html`<${SetUp} agent=${agent} admin=${admin} lost=${lost > 0 && html`<${Lost} since=${lost} />`}
       onBegun=${() => setSettling(true)} onDone=${() => setSettling(false)} onLeave=${onLeave} />`;
   }
   const Screen = screens[route];
   return html`
     <header class="top">
       <div class="bar">
-        <p class="who"><span class="strong clip">${status.site.name}</span>${status.site.code && html`<span class="muted">${status.site.code}</span>`}</p>
+        <p class="who"><span class="strong clip">${status.site.name}</span>${status.site.code && status.site.code !== status.site.name && html`<span class="muted code">${status.site.code}</span>`}</p>
         <nav aria-label=${t('nav')}>
           <${Place} to="home" now=${route === 'home'}>${t('nav.home')}</>
           <${Place} to="site" now=${route === 'site'}>${t('nav.site')}</>

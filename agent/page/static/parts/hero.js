@@ -1,11 +1,11 @@
 // The one question: is my data sent? With the one button.
 import { html, useEffect, useRef, useState } from '../web/view.js';
 import { Icon } from '../web/icons.js';
-import { Ago, Progress } from '../web/parts.js';
-import { date } from '../web/format.js';
+import { Progress, useNow } from '../web/parts.js';
 import { t } from '../web/text.js';
 import * as api from '../agent/api.js';
 import { useAction } from '../agent/live.js';
+import { momentAgo } from '../agent/when.js';
 import { Left } from './left.js';
 import { Phases } from './phases.js';
 import { Failed } from './say.js';
@@ -24,6 +24,9 @@ export function answer({ status, stores }) {
 }
 
 const kinds = { disabled: 'off', refused: 'bad', sent: 'ok', never: 'warn', first: 'busy', sending: 'busy', stuck: 'warn', connecting: 'busy', waiting: 'warn' };
+
+// The answers that say themselves how much waits.
+const counted = ['sending', 'stuck', 'connecting', 'waiting'];
 
 // useLargest remembers the most that waited while it is being sent: what the
 // progress is measured by.
@@ -74,6 +77,7 @@ export function Hero({ agent, admin, onHurry }) {
     agent.look();
   });
   const n = status.backlog;
+  const clock = useNow();
   const working = asked === 'trying' || now === 'sending' || now === 'connecting' || stores.some((store) => store.phase === 'loading');
   return html`
     <section class="card hero ${kinds[now]}" aria-label=${t('hero')}>
@@ -87,10 +91,10 @@ export function Hero({ agent, admin, onHurry }) {
       ${now === 'sending' && html`<${Progress} value=${largest ? 1 - n / largest : 0} label=${t('answer.sending', { n })} />`}
       ${working && html`<${Phases} status=${status} stores=${stores} />`}
       <dl class="facts">
-        ${n > 0 && now !== 'sending' && html`<dt>${t('waiting')}</dt><dd>${t('changes', { n })}</dd>`}
-        ${n > 0 && status.backlogSince && html`<dt>${t('waiting.since')}</dt><dd>${date(status.backlogSince)} (<${Ago} at=${status.backlogSince} />)</dd>`}
+        ${n > 0 && !counted.includes(now) && html`<dt>${t('waiting')}</dt><dd>${t('changes', { n })}</dd>`}
+        ${n > 0 && status.backlogSince && html`<dt>${t('waiting.since')}</dt><dd>${momentAgo(status.backlogSince, clock)}</dd>`}
         ${now === 'sending' && status.eta && html`<dt>${t('expected')}</dt><dd><${Left} eta=${status.eta} /></dd>`}
-        <dt>${t('lastsync')}</dt><dd>${status.lastSync ? html`${date(status.lastSync)} (<${Ago} at=${status.lastSync} />)` : t('lastsync.never')}</dd>
+        <dt>${t('lastsync')}</dt><dd>${status.lastSync ? momentAgo(status.lastSync, clock) : t('lastsync.never')}</dd>
       </dl>
       ${now === 'disabled'
         ? admin && html`<button type="button" class="primary big" disabled=${turning} onClick=${turnOn}>${t('enable')}</button>`

@@ -26,8 +26,8 @@ export function Refused({ n }) {
     <section class="card" aria-labelledby="refused">
       <div class="pad stack tight">
         <h2 id="refused" class="row warn state"><${Icon} name="warn" />${t('refused', { n })}</h2>
-        <p>${t('refused.what')}</p>
-        <p class="strong">${t('refused.next')}</p>
+        <p>${t('refused.what', { n })}</p>
+        <p class="strong">${t('refused.next', { n })}</p>
         ${items?.length > n && html`<p class="muted small">${t('refused.decided')}</p>`}
       </div>
       ${failure && html`<${Failed} failure=${failure} />`}

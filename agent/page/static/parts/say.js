@@ -1,5 +1,5 @@
 // What is said of problems and failures.
-import { html, useEffect, useRef } from '../web/view.js';
+import { html, useLayoutEffect, useRef } from '../web/view.js';
 import { Notice } from '../web/parts.js';
 import { t, told } from '../web/text.js';
 
@@ -35,10 +35,10 @@ export function Failed({ failure, onDismiss }) {
 export const Loading = () => html`<p class="pad muted" role="status">${t('loading')}</p>`;
 
 // Title is the heading of a screen. It takes the focus when the screen comes, so
-// that a screen reader begins there.
-export function Title({ children, hidden }) {
+// that a screen reader begins there; on a calm one a field does.
+export function Title({ children, hidden, calm }) {
   const heading = useRef();
-  useEffect(() => heading.current.focus({ preventScroll: true }), []);
+  useLayoutEffect(() => { if (!calm) heading.current.focus({ preventScroll: true }); }, []);
   return html`<h1 ref=${heading} tabindex="-1" class=${hidden ? 'hidden' : ''}>${children}</h1>`;
 }
 

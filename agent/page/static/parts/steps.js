@@ -22,7 +22,7 @@ const Step = ({ step }) => html`
   <li class=${step.skipped ? 'muted' : ''}>
     <span class=${step.skipped ? 'none' : step.ok ? 'ok' : 'bad'}><${Icon} name=${step.skipped ? 'none' : step.ok ? 'ok' : 'bad'} /></span>
     <span class="grow">${told(`step.${step.step}`) ? t(`step.${step.step}`) : step.step}</span>
-    <span class="muted small">${step.skipped ? t('step.skipped') : step.ok ? t('step.ok', { ms: step.ms }) : t('step.failed')}</span>
+    <span class="muted small">${step.skipped ? t('step.skipped') : step.ok ? t('step.ok', { ms: step.ms || '< 1' }) : t('step.failed')}</span>
     ${step.problem && html`<div class="whole"><${Problem} kind="bad" problem=${step.problem} /></div>`}
   </li>`;
 

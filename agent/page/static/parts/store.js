@@ -1,8 +1,9 @@
 // A store: can it be changed here, and if not, why.
 import { html } from '../web/view.js';
 import { Badge, Progress } from '../web/parts.js';
-import { date, percent } from '../web/format.js';
+import { percent } from '../web/format.js';
 import { t } from '../web/text.js';
+import { moment } from '../agent/when.js';
 import { Left } from './left.js';
 import { Problem } from './say.js';
 
@@ -11,7 +12,7 @@ const share = ({ records, total }) => (total ? Math.min(records / total, 1) : 0)
 // conditionOf puts into words whether a store can be changed: kind, title, and
 // what that means.
 function conditionOf(store) {
-  const at = store.since && date(store.since);
+  const at = store.since && moment(store.since);
   const to = store.to || t('store.elsewhere');
   if (store.writable) return { kind: 'ok', title: t('store.writable') };
   if (store.phase === 'draining') return { kind: 'warn', title: t('store.draining', { to }), next: t('store.draining.next', { to, at }) };

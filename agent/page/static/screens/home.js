@@ -1,8 +1,9 @@
 // Home: is my data sent? What is wrong, and what do I do about it?
 import { html } from '../web/view.js';
 import { Notice } from '../web/parts.js';
-import { date, lasting } from '../web/format.js';
+import { lasting } from '../web/format.js';
 import { t } from '../web/text.js';
+import { moment } from '../agent/when.js';
 import { Hero } from '../parts/hero.js';
 import { Refused } from '../parts/refused.js';
 import { Problem, Title } from '../parts/say.js';
@@ -19,7 +20,7 @@ function Warnings({ status, stores }) {
   return html`
     ${problem && !ofStore && !elsewhere.includes(problem.code) && html`<${Problem} kind=${status.link === 'refused' ? 'bad' : 'warn'} problem=${problem} />`}
     ${lease?.expired && html`<${Notice} kind="bad" title=${t('lease.over')} next=${t('lease.over.next')} />`}
-    ${ends && html`<${Notice} kind="warn" title=${t('lease.ends', { at: date(lease.readOnlyAt) })} next=${t('lease.ends.next')} />`}
+    ${ends && html`<${Notice} kind="warn" title=${t('lease.ends', { at: moment(lease.readOnlyAt) })} next=${t('lease.ends.next')} />`}
     ${Math.abs(clockSkewMs) > 60000 && html`<${Notice} kind="warn" title=${t(clockSkewMs > 0 ? 'clock.fast' : 'clock.slow', { by: lasting(Math.abs(clockSkewMs) / 1000) })} next=${t('clock.next')} />`}`;
 }
 

@@ -49,7 +49,7 @@ function Form({ agent, onBegun, onDone }) {
       <p>${t('setup.how')}</p>
       <${TextArea} label=${t('setup.where')} hint=${t('setup.where.hint')} error=${wrong('join') || wrong('hub') || (byJoin && !found ? t('setup.damaged') : undefined)}
         value=${where} onValue=${setWhere} rows="3" required spellcheck=${false} autocapitalize="none" class="mono small" />
-      ${found && html`<p class="row"><span class="ok"><${Icon} name="ok" /></span><span>${t('setup.found', { site: found.site, hub: found.hub })}</span></p>`}
+      ${found && html`<p class="found ok" role="status"><${Icon} name="ok" /><span>${t('setup.found', { site: found.site, hub: found.hub })}</span></p>`}
       ${where.trim() && !byJoin && html`
         <${Input} label=${t('site.name')} hint=${t('site.name.hint')} error=${wrong('name')} value=${name} onValue=${setName} required maxlength="100" autocomplete="off" />
         <${Authority} value=${ca} onValue=${setCA} error=${wrong('ca')} />`}

@@ -1,0 +1,97 @@
+package agentpage
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// gate is a way to an address that can be shut, and narrow.
+type gate struct {
+	address string
+	target  string
+	rate    int // bytes a second from the target; 0 is any
+
+	mu       sync.Mutex
+	listener net.Listener
+	open     map[net.Conn]bool
+	running  sync.WaitGroup
+}
+
+// newGate opens a way to an address, until the test ends.
+func newGate(t *testing.T, target string, rate int) *gate {
+	t.Helper()
+	g := &gate{address: "127.0.0.1:0", target: target, rate: rate, open: map[net.Conn]bool{}}
+	g.reopen(t)
+	t.Cleanup(func() {
+		g.shut()
+		g.running.Wait()
+	})
+	return g
+}
+
+// reopen lets connections through again, at the address of before.
+func (g *gate) reopen(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", g.address)
+	check(t, err)
+	g.mu.Lock()
+	g.listener, g.address = l, l.Addr().String()
+	g.mu.Unlock()
+	g.running.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			g.running.Go(func() { g.carry(near) })
+		}
+	})
+}
+
+// shut cuts all connections, and takes no more.
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listener.Close()
+	for c := range g.open {
+		c.Close()
+	}
+}
+
+func (g *gate) carry(near net.Conn) {
+	defer near.Close()
+	far, err := net.Dial("tcp", g.target)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+	g.mu.Lock()
+	g.open[near], g.open[far] = true, true
+	g.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { io.Copy(far, near); far.Close() })
+	both.Go(func() { io.Copy(near, &narrow{far, g.rate}); near.Close() })
+	both.Wait()
+	g.mu.Lock()
+	delete(g.open, near)
+	delete(g.open, far)
+	g.mu.Unlock()
+}
+
+// narrow reads no faster than so many bytes a second.
+type narrow struct {
+	io.Reader
+	rate int
+}
+
+func (n *narrow) Read(p []byte) (int, error) {
+	if n.rate == 0 {
+		return n.Reader.Read(p)
+	}
+	got, err := n.Reader.Read(p[:min(len(p), 1+n.rate/10)])
+	time.Sleep(time.Duration(got) * time.Second / time.Duration(n.rate))
+	return got, err
+}
