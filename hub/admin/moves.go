@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 
 	"sitesync/hub/handover"
 	"sitesync/hub/records"
@@ -30,6 +31,9 @@ func (p *plan) move(refs []Ref, field string, from *registry.Site, to sitesync.S
 		store, err := p.call.findStore(ref, field)
 		if err != nil {
 			return nil, err
+		}
+		if slices.Contains(ids, store.ID) {
+			continue // by its ID and its code, say
 		}
 		if from == nil || store.Site == from.ID {
 			if err := p.try(&store, field, to, false); err != nil {

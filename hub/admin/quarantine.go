@@ -233,7 +233,7 @@ func (c *call) importOutbox(in quarantineImport) (out ImportResult, err error) {
 		return out, err
 	}
 	audit := c.audited(b.At)
-	b.Import = &audit
+	b.Import, b.Replay = &audit, c.replay()
 	res, err := c.Records.Apply(b)
 	switch {
 	case err != nil:

@@ -181,8 +181,19 @@ func TestQuarantineImport(t *testing.T) {
 	if r := must[ImportResult](h, "quarantine.import", args(as)); r.Quarantined != 0 || r.Known != 3 {
 		t.Errorf("again: %+v", r)
 	}
+	d.Put("stock", "late", `{"packs":2}`)
+	last := args(func(in map[string]any, _ []map[string]any) {
+		in["changes"] = []map[string]any{{"store": 2, "code": "NAD2", "epoch": m.Epoch, "n": 5, "chain": d.Chain(5), "before": d.Chain(4), "op": "put",
+			"table": "stock", "id": "late", "data": json.RawMessage(`{"packs":2}`)}}
+	})
+	for range 2 { // a repeat of the command gets its answer
+		if a := h.send(admin, "quarantine.import", `{"id":"import-1","args":`+last+`}`); !strings.Contains(string(a.Result), `"quarantined":1,"known":0`) {
+			t.Errorf("answered %+v", a)
+		}
+	}
+	h.fails(h.send(admin, "quarantine.import", `{"id":"import-1","args":`+args(as)+`}`), sitesync.CodeIDReused, "id", "")
 	entries, err := h.Records.Audit("", 10)
-	if err != nil || len(entries) != 1 || entries[0].By != "admin" || entries[0].Command != "quarantine.import" {
+	if err != nil || len(entries) != 2 || entries[0].By != "admin" || entries[0].Command != "quarantine.import" {
 		t.Errorf("%+v, %v", entries, err)
 	}
 }

@@ -116,7 +116,7 @@ func TestSiteUpdateIsWholeOrNot(t *testing.T) {
 func TestSiteUpdateDryRun(t *testing.T) {
 	h := house(t)
 	before := must[SiteResult](h, "site.get", `{"site":2}`)
-	r := must[SiteEdited](h, "site.update", `{"site":2,"revision":2,"name":"Ba","addStores":[1],"dryRun":true}`)
+	r := must[SiteEdited](h, "site.update", `{"site":2,"revision":2,"name":"Ba","addStores":[1,"NAD1"],"dryRun":true}`)
 	if len(r.Effects) != 2 || r.Handovers == nil || len(r.Handovers) != 0 {
 		t.Errorf("%+v", r)
 	}

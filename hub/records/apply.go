@@ -34,9 +34,11 @@ func (d *DB) Apply(b Batch) (Result, error) {
 			return err
 		}
 		w := newWriter(tx, m, b.Store, b.At)
-		res, err = w.apply(p, exists)
+		if res, err = w.once(p, exists); err != nil {
+			return err
+		}
 		moves = w.moves
-		return err
+		return nil
 	})
 	if err != nil {
 		return Result{}, err
@@ -123,6 +125,24 @@ func (p *prepared) compare(t track) wire.Outcome {
 		return wire.Settled
 	}
 	return 0
+}
+
+// once applies a batch, unless it is the repeat of an import that a command
+// made: that is answered as the first time. Error: id_reused.
+func (w *writer) once(p *prepared, exists bool) (Result, error) {
+	before, again, err := p.Replay.find(w.tx, p.At)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := w.apply(p, exists)
+	switch {
+	case err != nil || res.Outcome != wire.Settled:
+		return res, err
+	case again:
+		res.Refused = before.Refused
+		return res, nil
+	}
+	return res, p.Replay.remember(w.tx, p.At, answered{Refused: res.Refused})
 }
 
 func (w *writer) apply(p *prepared, exists bool) (Result, error) {

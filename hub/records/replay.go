@@ -28,7 +28,8 @@ type answered struct {
 	Args    []byte        `json:"args"`
 	Until   sitesync.Time `json:"until"`
 	Changed sitesync.Time `json:"changed"`
-	Data    []byte        `json:"data,omitempty"` // what a delete removed, byte for byte
+	Data    []byte        `json:"data,omitempty"`    // what a delete removed, byte for byte
+	Refused int           `json:"refused,omitempty"` // of an import: changes that it put into quarantine
 }
 
 // sweepReplays is how many neighbours of a new entry are looked at, and

@@ -181,6 +181,7 @@ type Batch struct {
 	// replaced. Nothing of it is applied, and a batch of the store's writer is
 	// refused. It is the audit entry to be kept if anything is new.
 	Import *sitesync.Audit
+	Replay Replay // of an import: a repeat of the command refuses as many again
 }
 
 // Result is what is settled once a batch has been taken. A site to which the
