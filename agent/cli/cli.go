@@ -77,7 +77,6 @@ sends every change to the hub exactly once.`,
 			return p.load(cmd)
 		},
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
 	p.config.DataFlag(root.PersistentFlags())
 	root.PersistentFlags().StringVar(&p.file, "config", "", "YAML file of settings; its keys are the names of the flags")

@@ -12,6 +12,7 @@ import (
 	"sitesync/agent/client"
 	"sitesync/shared/link"
 	"sitesync/shared/sitesync"
+	"sitesync/shared/terminal"
 )
 
 func (p *program) join() *cobra.Command {
@@ -19,19 +20,29 @@ func (p *program) join() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "join [STRING]",
 		Short: "Join a site, with the join string from the hub's operator",
-		Long: `Joins a site and tries to connect once.
+		Long: `Joins a site and tries to connect once. The site's password is asked for at a
+terminal, and read from --password-file elsewhere; it never stands on the command
+line, where others can read it.
 
 Exit codes: 0 the hub welcomed this device; 3 it refused, and nothing was saved;
 4 it was not reached: the details are saved, and run goes on trying.`,
-		Example: `  sitesync-agent join 'sitesync1:…' --password-file password.txt
+		Example: `  sitesync-agent join 'sitesync1:…'
+  sitesync-agent join 'sitesync1:…' --password-file password.txt
   sitesync-agent join --hub mqtts://hub.example.org:8883 --ca ca.pem --site Nadi --password-file -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(cmd, "join takes one join string; put it in quotes")
+				return usage(cmd, "join takes one join string, in quotes; the password is asked for, and never stands on the command line, where others can read it")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && hub == "" && ca == "" && site == "" && terminal.Asks(p.in) {
+				text, err := terminal.Line(cmd.Context(), p.in, p.err, "Join string, from the hub's operator: ")
+				if err != nil {
+					return err
+				}
+				args = []string{text}
+			}
 			r := agentd.JoinRequest{Hub: hub, Name: site}
 			switch {
 			case len(args) == 1 && hub == "" && ca == "" && site == "":
@@ -68,7 +79,7 @@ Exit codes: 0 the hub welcomed this device; 3 it refused, and nothing was saved;
 	cmd.Flags().StringVar(&hub, "hub", "", "URL of the hub: mqtts://host:port, wss://host:port or, on this machine, mqtt://host:port")
 	cmd.Flags().StringVar(&ca, "ca", "", "PEM file of the authority that the hub's certificate comes from (default: the system's)")
 	cmd.Flags().StringVar(&site, "site", "", "name of the site")
-	cmd.Flags().StringVar(&passwordFile, "password-file", "", "file with the site's password; - reads it from standard input")
+	cmd.Flags().StringVar(&passwordFile, "password-file", "", "file with the site's password; - reads it from standard input (default: it is asked for)")
 	return cmd
 }
 
@@ -102,6 +113,13 @@ func (p *program) password(cmd *cobra.Command, file string) (string, error) {
 	var err error
 	switch file {
 	case "":
+		if terminal.Asks(p.in) {
+			b, err = terminal.Secret(cmd.Context(), p.in, p.err, "Password of the site")
+			if err == nil && len(b) == 0 {
+				return "", usage(cmd, "no password was entered")
+			}
+			return string(b), err
+		}
 		return "", usage(cmd, "give the site's password with --password-file; - reads it from standard input")
 	case "-":
 		b, err = io.ReadAll(io.LimitReader(p.in, 4096))

@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sitesync/shared/sitesync"
+	tty "sitesync/shared/terminal"
 )
 
 // final are the commands that cannot be undone, with what a person is asked
@@ -43,7 +43,7 @@ func confirm(t *terminal, command string, a *arguments) error {
 	if !t.asks {
 		return sitesync.Errorf(sitesync.CodeUsage, "add --yes if that is what you want", "this cannot be undone, and there is no terminal to ask at: %s", question)
 	}
-	answer, err := t.line(question + " This cannot be undone. Type yes: ")
+	answer, err := tty.Line(t.ctx, t.in, t.out, question+" This cannot be undone. Type yes: ")
 	if err != nil {
 		return err
 	}
@@ -52,28 +52,4 @@ func confirm(t *terminal, command string, a *arguments) error {
 		return nil
 	}
 	return sitesync.Errorf(sitesync.CodeUsage, "type yes to go on", "nothing was done")
-}
-
-// line asks for a line of text.
-func (t *terminal) line(question string) (string, error) {
-	fmt.Fprint(t.out, question)
-	var text []byte
-	err := t.interruptible(func() error {
-		for one := make([]byte, 1); len(text) < maxSecret; {
-			n, err := t.in.Read(one)
-			if n == 1 && one[0] == '\n' {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			text = append(text, one[:n]...)
-		}
-		return nil
-	})
-	if err != nil {
-		fmt.Fprintln(t.out)
-		return "", err
-	}
-	return strings.TrimSpace(string(text)), nil
 }

@@ -3,15 +3,13 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
 	"sitesync/shared/sitesync"
+	tty "sitesync/shared/terminal"
 )
 
 const (
@@ -29,11 +27,8 @@ type terminal struct {
 }
 
 func newTerminal(cmd *cobra.Command) *terminal {
-	t := &terminal{ctx: cmd.Context(), in: cmd.InOrStdin(), out: cmd.ErrOrStderr()}
-	if f, ok := t.in.(*os.File); ok {
-		t.asks = term.IsTerminal(int(f.Fd()))
-	}
-	return t
+	in := cmd.InOrStdin()
+	return &terminal{ctx: cmd.Context(), in: in, out: cmd.ErrOrStderr(), asks: tty.Asks(in)}
 }
 
 // readFile reads a file, or the standard input for -, of at most most bytes.
@@ -76,39 +71,8 @@ func (t *terminal) readSecret(name string) ([]byte, error) {
 }
 
 // ask asks for a secret, which is not shown.
-func (t *terminal) ask(question string) (secret []byte, err error) {
-	fmt.Fprint(t.out, question+": ")
-	fd := int(t.in.(*os.File).Fd())
-	state, err := term.GetState(fd)
-	if err != nil {
-		return nil, sitesync.Errorf(sitesync.CodeUsage, "give it in a file", "it cannot be asked for here: %w", err)
-	}
-	err = t.interruptible(func() (err error) {
-		secret, err = term.ReadPassword(fd)
-		return err
-	})
-	fmt.Fprintln(t.out)
-	if err != nil {
-		_ = term.Restore(fd, state) // who was interrupted still wants to see what they type
-		return nil, err
-	}
-	return secret, nil
-}
-
-// interruptible waits for what a person types, or for Ctrl-C. What is still
-// being read then ends with the program.
-func (t *terminal) interruptible(read func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- read() }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return sitesync.Errorf(sitesync.CodeUsage, "answer it, or see --help for what to give instead", "nothing was entered: %w", err)
-		}
-		return nil
-	case <-t.ctx.Done():
-		return interrupted()
-	}
+func (t *terminal) ask(question string) ([]byte, error) {
+	return tty.Secret(t.ctx, t.in, t.out, question)
 }
 
 // newSecret asks for a secret that is set, twice.
