@@ -6,6 +6,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestMoveOverBadLink(t *testing.T) {
 		cutEvery        time.Duration
 	}{
 		{"256 kbit per s", 100_000, 1000, weather{rate: 256_000 / 8, delay: 200 * time.Millisecond}, 20 * time.Second},
-		{"20 kbit per s", 10_000, 500, weather{rate: 20_000 / 8, delay: 300 * time.Millisecond}, time.Minute},
+		{"20 kbit per s", 8_000, 4_000, weather{rate: 20_000 / 8, delay: 300 * time.Millisecond}, time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := scratch(t)
@@ -51,12 +52,13 @@ func TestMoveOverBadLink(t *testing.T) {
 				}
 				h.stores = append(h.stores, h.storeAt(at[0].site))
 				h.await("writable", func() bool { return at[0].writable(h.stores[0]) })
-				h.fill(at[0], source, c.records)
+				lines := stockLines(source, c.records)
+				h.write(at[0], lines)
 				h.await("sent", func() bool { return at[0].db.Backlog() == 0 })
 
-				clean := h.moveOver(c.links, at[0], at[1], source, c.unsent)
+				clean := h.moveOver(c.links, at[0], at[1], anew(source, lines[:c.unsent]))
 				c.links.every = c.cutEvery
-				cut := h.moveOver(c.links, at[1], at[2], source, c.unsent)
+				cut := h.moveOver(c.links, at[1], at[2], anew(source, lines[:c.unsent]))
 				more, speed := float64(cut.bytes)/float64(clean.bytes)-1, clean.took.Seconds()/cut.took.Seconds()
 				t.Logf("without a fault %s; cut every %s %s: %.1f %% more bytes, %.0f %% of the speed", clean, c.cutEvery, cut, 100*more, 100*speed)
 				if cut.cuts < 5 {
@@ -136,16 +138,29 @@ func (d *device) writable(id sitesync.StoreID) bool {
 	return known && d.db.Writable(&st) == nil
 }
 
-// fill writes made-up records into the first store.
-func (h *history) fill(d *device, source *sample.Source, records int) {
-	const batch = 250
-	for range records / batch {
-		writes := make([]localdb.Write, batch)
-		for i := range writes {
-			r := source.StockLine()
-			writes[i] = localdb.Write{Op: sitesync.OpPut, Table: r.Table, ID: r.ID, Data: r.Data}
-		}
-		if _, err := d.db.Write(h.stores[0], writes); err != nil {
+// stockLines makes records.
+func stockLines(source *sample.Source, n int) []localdb.Write {
+	list := make([]localdb.Write, n)
+	for i := range list {
+		r := source.StockLine()
+		list[i] = localdb.Write{Op: sitesync.OpPut, Table: r.Table, ID: r.ID, Data: r.Data}
+	}
+	return list
+}
+
+// anew makes a new version of each.
+func anew(source *sample.Source, of []localdb.Write) []localdb.Write {
+	list := stockLines(source, len(of))
+	for i := range list {
+		list[i].ID = of[i].ID
+	}
+	return list
+}
+
+// write writes into the first store.
+func (h *history) write(d *device, list []localdb.Write) {
+	for some := range slices.Chunk(list, 250) {
+		if _, err := d.db.Write(h.stores[0], some); err != nil {
 			h.Fatal(err)
 		}
 	}
@@ -153,7 +168,7 @@ func (h *history) fill(d *device, source *sample.Source, records int) {
 
 // moveOver moves the first store from one device to another, with changes that
 // are not yet sent, and gives what it cost.
-func (h *history) moveOver(bad weather, from, to *device, source *sample.Source, unsent int) (p passage) {
+func (h *history) moveOver(bad weather, from, to *device, unsent []localdb.Write) (p passage) {
 	store, began := h.stores[0], time.Now()
 	lines := []*line{from.line, to.line}
 	before := 0
@@ -161,7 +176,8 @@ func (h *history) moveOver(bad weather, from, to *device, source *sample.Source,
 		l.limit(bad)
 		before += l.carried()
 	}
-	h.fill(from, source, unsent)
+	h.anew(from) // it knows nothing of its link yet
+	h.write(from, unsent)
 	h.move(store, to.site)
 	over := make(chan struct{})
 	cutting := make(chan int)
@@ -176,6 +192,18 @@ func (h *history) moveOver(bad weather, from, to *device, source *sample.Source,
 	p.bytes -= before
 	h.same(store, to)
 	return p
+}
+
+// anew starts a device anew.
+func (h *history) anew(d *device) {
+	d.lock()
+	defer d.unlock()
+	if err := d.close(); err != nil {
+		h.Fatal(err)
+	}
+	if err := d.open(); err != nil {
+		h.Fatal(err)
+	}
 }
 
 // same: the hub and a device hold the same.
