@@ -12,7 +12,7 @@ import (
 type gate struct {
 	address string
 	target  string
-	rate    int // bytes a second from the target; 0 is any
+	rate    int // bytes a second, each way; 0 is any
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -72,7 +72,7 @@ func (g *gate) carry(near net.Conn) {
 	g.open[near], g.open[far] = true, true
 	g.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { io.Copy(far, near); far.Close() })
+	both.Go(func() { io.Copy(far, &narrow{near, g.rate}); far.Close() })
 	both.Go(func() { io.Copy(near, &narrow{far, g.rate}); near.Close() })
 	both.Wait()
 	g.mu.Lock()

@@ -15,6 +15,7 @@ import (
 // TestSetUpByHand enters address, certificate and name instead of a join text,
 // first at a hub that is not reached.
 func TestSetUpByHand(t *testing.T) {
+	t.Parallel()
 	_, _, err := hub.Register("Labasa", password)
 	check(t, err)
 	way := newGate(t, hub.Addresses.MQTTS, 0)
@@ -48,6 +49,7 @@ func TestSetUpByHand(t *testing.T) {
 // TestSyncNow presses the one button, on a device that would wait long before
 // it tries again.
 func TestSyncNow(t *testing.T) {
+	t.Parallel()
 	j, way := register(t, "Lautoka", 0, "LTK1")
 	agent := joined(t, "lautoka's", j, "--backoff-min", "10m", "--backoff-max", "20m")
 	check(t, agent.Writable("LTK1", patience))
@@ -69,6 +71,7 @@ func TestSyncNow(t *testing.T) {
 // TestAnotherDevice shows a device that is not the site's why it is refused,
 // and what to do.
 func TestAnotherDevice(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Sigatoka", 0)
 	joined(t, "the first", j)
 	agent := device(t, "the second")
@@ -83,6 +86,7 @@ func TestAnotherDevice(t *testing.T) {
 // TestNewPassword sees that the site has another password, enters it, and goes
 // on.
 func TestNewPassword(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Ba", 0)
 	agent := joined(t, "ba's", j)
 	p := visit(t, english)
@@ -105,6 +109,7 @@ func TestNewPassword(t *testing.T) {
 
 // TestOff turns syncing off and on: changes wait meanwhile.
 func TestOff(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Levuka", 0, "LEV1")
 	agent := joined(t, "levuka's", j)
 	check(t, agent.Writable("LEV1", patience))
@@ -130,6 +135,7 @@ func TestOff(t *testing.T) {
 // TestNotAccepted comes back with changes of a store that was taken away
 // meanwhile: they are listed in words.
 func TestNotAccepted(t *testing.T) {
+	t.Parallel()
 	j, way := register(t, "Rakiraki", 0, "RAK1")
 	register(t, "Tavua", 0)
 	agent := joined(t, "rakiraki's", j)
@@ -143,7 +149,7 @@ func TestNotAccepted(t *testing.T) {
 	}
 	check(t, hub.Call("store.move", map[string]any{"store": "RAK1", "to": "Tavua", "force": true}, nil))
 	way.reopen(t)
-	check(t, p.Wait("2 changes were not accepted", "Read-only: moved to Tavua", "Ask the hub’s operator", "Everything is sent"))
+	check(t, p.Wait("2 changes were not accepted", "Read-only: moved to Tavua", "Ask the hub’s operator", "Everything is sent, not all was accepted"))
 	check(t, p.Click("DisclosureTriangle", "Show what was not accepted"))
 	check(t, p.Wait("stock / MED-1", "stock / MED-2", "had gone to another site"))
 	shoot(t, p, "home-not-accepted")
@@ -151,6 +157,7 @@ func TestNotAccepted(t *testing.T) {
 
 // TestArrival shows how a store arrives over a slow link.
 func TestArrival(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Savusavu", 0, "SAV1")
 	first := joined(t, "savusavu's first", j)
 	check(t, first.Writable("SAV1", patience))
@@ -167,8 +174,69 @@ func TestArrival(t *testing.T) {
 	check(t, p.Wait("6,000 records"))
 }
 
+// TestSending shows how far a long queue has come over a slow link, and when it
+// will be through.
+func TestSending(t *testing.T) {
+	t.Parallel()
+	j, way := register(t, "Nadarivatu", 24<<10, "NDR1")
+	agent := joined(t, "nadarivatu's", j)
+	check(t, agent.Writable("NDR1", patience))
+	way.shut()
+	check(t, agent.Bulk("NDR1", rig.Lines(sample.New(5), 6000)))
+	p := visit(t, english)
+	signIn(t, p, agent)
+	check(t, p.Wait("6,000 changes are not sent yet"))
+	way.reopen(t)
+	check(t, p.Wait("Sending:", "changes to go", "Will take", "Send"))
+	shoot(t, p, "home-sending")
+	check(t, agent.Sent(patience))
+	check(t, p.Wait("Everything is sent"))
+}
+
+// TestKeyboard goes through the page without a mouse: to the button, and to the
+// other screen, where the reading begins at its heading.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	j, _ := register(t, "Kioa", 0)
+	agent := joined(t, "kioa's", j)
+	p := visit(t, english)
+	signIn(t, p, agent)
+	check(t, p.Wait("Everything is sent"))
+	focus := func() (text string) {
+		check(t, p.Eval("document.activeElement.textContent.trim()", &text))
+		return text
+	}
+	tab := func(until string) {
+		t.Helper()
+		for range 10 {
+			if focus() == until {
+				return
+			}
+			check(t, p.Press(kb.Tab))
+		}
+		t.Fatalf("the keyboard does not get to %q, only to %q", until, focus())
+	}
+	if at := focus(); at != "Home" {
+		t.Errorf("the page begins at %q", at)
+	}
+	tab("Sync now")
+	check(t, p.Press(kb.Enter))
+	check(t, p.Wait("Done: everything is sent."))
+	check(t, p.Eval("document.querySelector('nav a').focus()", nil))
+	tab("This site")
+	check(t, p.Press(kb.Enter))
+	check(t, p.Wait("Hardware ID"))
+	check(t, rig.Until(patience, func() (bool, error) { return focus() == "This site", nil }))
+	var heading bool
+	check(t, p.Eval("document.activeElement.tagName === 'H1'", &heading))
+	if !heading {
+		t.Errorf("the other screen begins at %q", focus())
+	}
+}
+
 // TestLost loses the agent and finds it again.
 func TestLost(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Nausori", 0)
 	agent := joined(t, "nausori's", j)
 	way := newGate(t, strings.TrimPrefix(agent.URL, "http://"), 0)
@@ -186,6 +254,7 @@ func TestLost(t *testing.T) {
 // TestVisitor shows nothing to those who have not signed in, and leaves no code
 // or token where others look.
 func TestVisitor(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Korovou", 0)
 	agent := joined(t, "korovou's", j)
 	p := visit(t, english)
@@ -237,6 +306,7 @@ func TestVisitor(t *testing.T) {
 // TestApp is signed in with an application's token: it sees all, and no button
 // that it may not use.
 func TestApp(t *testing.T) {
+	t.Parallel()
 	j, _ := register(t, "Vunidawa", 0)
 	agent := joined(t, "vunidawa's", j)
 	token, code, err := agent.Command("", "token", "create", "till")
@@ -262,6 +332,7 @@ func TestApp(t *testing.T) {
 
 // TestFrench speaks French with those whose browser does.
 func TestFrench(t *testing.T) {
+	t.Parallel()
 	french, err := browser.Start("fr-FR")
 	check(t, err)
 	defer french.Close()

@@ -23,15 +23,13 @@ var looks = map[string]browser.Look{
 func shoot(t *testing.T, p *browser.Page, name string) {
 	t.Helper()
 	for kind, look := range looks {
-		if *screens == "" && look.Dark {
-			continue
-		}
 		check(t, p.Show(look))
 		var wide int
 		check(t, p.Eval("document.documentElement.scrollWidth - document.documentElement.clientWidth", &wide))
 		if wide > 0 {
 			t.Errorf("%s: on a %s the page is %d pixels too wide", name, kind, wide)
 		}
+		audit(t, p, name+" "+kind)
 		if *screens != "" {
 			check(t, p.Screenshot(filepath.Join(*screens, fmt.Sprintf("agent-%s-%s.png", name, kind))))
 		}
@@ -41,6 +39,7 @@ func shoot(t *testing.T, p *browser.Page, name string) {
 
 // TestScreens walks through every screen.
 func TestScreens(t *testing.T) {
+	t.Parallel()
 	hub, err := rig.StartHub(programs, t.TempDir(), "--status-interval", "200ms")
 	check(t, err)
 	defer func() { hub.Kill() }()

@@ -23,7 +23,7 @@ export function Details({ site, admin, onChanged }) {
         : html`
           <dl class="facts">
             <dt>${t('site.name')}</dt><dd class="strong">${site.site.name}</dd>
-            ${site.site.code && html`<dt>${t('site.code')}</dt><dd>${site.site.code}</dd>`}
+            ${site.site.code && site.site.code !== site.site.name && html`<dt>${t('site.code')}</dt><dd>${site.site.code}</dd>`}
             <dt>${t('site.id')}</dt><dd>${site.site.id || t('site.id.none')}</dd>
             <dt>${t('hub')}</dt><dd class="mono">${site.hub}</dd>
             <dt>${t('trust')}</dt><dd>${t(`trust.${site.trust}`)}</dd>

@@ -16,14 +16,15 @@ const stuck = (stores) => stores.reduce((n, store) => n + (store.problem ? store
 
 // answer gives the state of everything in one word.
 export function answer({ status, stores }) {
+  const refused = stores.some((store) => store.quarantined > 0);
   if (status.link === 'disabled') return 'disabled';
   if (status.link === 'refused') return 'refused';
-  if (!status.backlog) return status.lastSync ? 'sent' : status.link === 'offline' ? 'never' : 'first';
+  if (!status.backlog) return status.lastSync ? (refused ? 'partly' : 'sent') : status.link === 'offline' ? 'never' : 'first';
   if (status.link === 'online') return status.backlog > stuck(stores) ? 'sending' : 'stuck';
   return status.link === 'connecting' ? 'connecting' : 'waiting';
 }
 
-const kinds = { disabled: 'off', refused: 'bad', sent: 'ok', never: 'warn', first: 'busy', sending: 'busy', stuck: 'warn', connecting: 'busy', waiting: 'warn' };
+const kinds = { disabled: 'off', refused: 'bad', sent: 'ok', partly: 'warn', never: 'warn', first: 'busy', sending: 'busy', stuck: 'warn', connecting: 'busy', waiting: 'warn' };
 
 // The answers that say themselves how much waits.
 const counted = ['sending', 'stuck', 'connecting', 'waiting'];

@@ -30,7 +30,7 @@ export function Store({ store, eta }) {
       <${Badge} kind=${kind}>${title}</>
       ${store.phase === 'loading' && html`
         <${Progress} value=${share(store.loaded)} label=${t('store.progress', { store: store.name || store.code })} />
-        <p class="muted small">${t('store.arrived', { n: store.loaded.records, total: store.loaded.total })} <${Left} eta=${eta} /></p>`}
+        <p class="muted small">${t('store.arrived', { n: store.loaded.records, total: store.loaded.total })}${eta && html` · <${Left} eta=${eta} />`}</p>`}
       ${next && html`<p class="muted small">${next}</p>`}
       ${store.phase !== 'loading' && html`<p class="muted small">${t('store.records', { n: store.records })}${store.queued > 0 && ` · ${t('store.queued', { n: store.queued })}`}</p>`}
       ${store.problem && html`<${Problem} problem=${store.problem} />`}
