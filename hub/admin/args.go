@@ -130,6 +130,8 @@ func expected(t reflect.Type) string {
 	switch {
 	case t == refType:
 		return "the ID as a number, or the name or code as text"
+	case t == dataType:
+		return "JSON"
 	case t == reflect.TypeFor[Moment]():
 		return "a time like 2030-01-31T12:00:00Z, or a date like 2030-01-31"
 	case t == reflect.TypeFor[Seconds]():

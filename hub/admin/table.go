@@ -42,7 +42,14 @@ type Command struct {
 	run func(c *call, args any) (any, error)
 }
 
-var table = []Command{
+// table has its rows from init, since help looks into it.
+var table []Command
+
+func init() {
+	table = rows
+}
+
+var rows = []Command{
 	command("site.create", Edits, "Register a site, and move stores to it from the central site.",
 		`{"name":"Nadi","code":"NAD","password":"correct horse","stores":["NAD1"]}`, (*call).createSite),
 	command("site.update", Edits, "Change details and stores of a site, as a whole or not at all.",
@@ -135,6 +142,8 @@ var table = []Command{
 
 	command("hub.status", Reads, "Tell how the hub is: connections, sites, stores, database, rates.",
 		`{}`, (*call).hubStatus),
+	command("hub.help", Reads, "List the commands, with their arguments and an example of each.",
+		`{"command":"site.create"}`, (*call).help),
 }
 
 // command makes a row of a method with typed arguments and result.

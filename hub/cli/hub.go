@@ -112,3 +112,13 @@ func members(object json.RawMessage) map[string]json.RawMessage {
 	}
 	return m
 }
+
+// described lists commands as they are sent by MQTT or call.
+func (v *view) described(commands []admin.Described) error {
+	rows := make([][]cell, len(commands))
+	for i := range commands {
+		c := &commands[i]
+		rows[i] = []cell{text(c.Command), text(c.Right), text(c.About), text(c.Example)}
+	}
+	return v.table([]string{"COMMAND", "RIGHT", "WHAT FOR", "EXAMPLE"}, rows)
+}

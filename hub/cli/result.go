@@ -47,6 +47,8 @@ func (v *view) result(row *admin.Command, result json.RawMessage) error {
 		return v.compared(r)
 	case *admin.ImportResult:
 		return v.imported(r)
+	case *admin.Page[admin.Described]:
+		return v.described(r.Items)
 	case *admin.Checked:
 		return v.checked(r)
 	case *admin.Asked:
@@ -122,6 +124,7 @@ var nothing = map[string]string{
 	"store.list":      "No store fits. Create one: sitesync-hub store create CODE NAME",
 	"handover.list":   "No handover fits. Move a store: sitesync-hub store move STORE TO",
 	"quarantine.list": "Nothing fits: no change waits for a decision, or not with these filters.",
+	"hub.help":        "There is no such command.",
 	"site.asked":      "The site's device was asked for nothing.",
 	"user.list":       "There is no user.",
 	"token.list":      "There is no token. Make one: sitesync-hub token create NAME ROLE",
