@@ -32,6 +32,7 @@ var (
 	mBacklog    = metrics.Gauge("sitesync_hub_backlog_changes", "Changes that devices said they had not sent, all sites together.")
 	mStores     = metrics.Gauge("sitesync_hub_stores", "Stores by phase; those that drain or load are being handed over.", "phase")
 	mQuarantine = metrics.Gauge("sitesync_hub_quarantine_open", "Changes in quarantine that wait for a decision.")
+	mWaiting    = metrics.Gauge("sitesync_hub_commands_waiting", "Commands to devices that wait for them to come online, or to answer.")
 	mLeases     = metrics.Gauge("sitesync_hub_leases", "Sites with a longest time offline, and how far it is used up.", "state")
 
 	mCommits  = metrics.Counter("sitesync_hub_transactions_total", "Transactions that were made durable.")
@@ -49,7 +50,7 @@ func (h *Hub) newMetrics() *metrics.Set {
 	set.Add(h.counts.commands, h.counts.commit, h.counts.push)
 	set.Read(h.readBroker, mConnections, mTurnedAway, mCrowded, mForbidden, mDropped, mMessages, mBytes)
 	set.Read(h.counts.read, mLogins, mRefused, mPushes, mPushBytes, mChanges, mFeed, mFeedBytes, mEvents, mLeftOut)
-	set.Read(h.readState, mSites, mBehind, mBacklog, mStores, mQuarantine, mLeases)
+	set.Read(h.readState, mSites, mBehind, mBacklog, mStores, mQuarantine, mWaiting, mLeases)
 	set.Read(h.readDatabase, mCommits, mGroups, mDatabase, mFree, mReserve)
 	return set
 }
@@ -81,6 +82,7 @@ func (h *Hub) readState(emit metrics.Emit) {
 		emit(mStores, float64(stores[phase]), phase.String())
 	}
 	emit(mQuarantine, float64(h.records.Undecided(0, 0)))
+	emit(mWaiting, float64(h.registry.WaitingAsks()))
 	leases := h.leases.Counts()
 	emit(mLeases, float64(leases.Held-leases.Expiring-leases.Over), "fresh")
 	emit(mLeases, float64(leases.Expiring), "expiring")
