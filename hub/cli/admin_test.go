@@ -121,6 +121,18 @@ func TestAdministerAHub(t *testing.T) {
 	contains(t, errOut, "NAD1")
 }
 
+// TestWhereTheHubIs names the hub's directory with commands that have an
+// argument called data.
+func TestWhereTheHubIs(t *testing.T) {
+	l := startHub(t)
+	out, _ := l.run(0, "user", "create", "anna", "viewer", "--read-records")
+	contains(t, out, "Name       anna", "viewer, records")
+	out, _ = l.run(0, "user", "update", "anna", "--read-records=false", "--output", "json")
+	contains(t, out, `"data": false`)
+	out, _ = l.run(0, "token", "create", "script", "viewer", "--read-records", "--output", "json")
+	contains(t, out, `"data": true`)
+}
+
 func TestRecordsAtTheCommandLine(t *testing.T) {
 	l := startHub(t)
 	l.run(0, "store", "create", "NAD1", "Nadi")

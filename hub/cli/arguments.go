@@ -18,6 +18,7 @@ import (
 // arguments are the flags of one command, made from its row of the table:
 //
 //	an argument   --kebab-case of its JSON name
+//	the right data   --read-records: --data is the directory of a hub everywhere
 //	a password    --password-file FILE, never as a value: others see that
 //	JSON data     --data-json JSON, or --data-file FILE
 //
@@ -61,7 +62,7 @@ func (a *arguments) places() (names []string) {
 
 func (a *arguments) define(flags *pflag.FlagSet) {
 	for _, v := range a.values {
-		help, name := v.field.About, kebab(v.field.Name)
+		help, name := v.field.About, v.name()
 		if v.field.Required {
 			help += " (required)"
 		}

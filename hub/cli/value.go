@@ -72,7 +72,7 @@ func (v *value) kind() reflect.Kind {
 
 // flag is how the argument is given.
 func (v *value) flag() string {
-	name := "--" + kebab(v.field.Name)
+	name := "--" + v.name()
 	switch {
 	case v.field.Secret:
 		return name + "-file"
@@ -82,9 +82,17 @@ func (v *value) flag() string {
 	return name
 }
 
+// name is the argument's name on the command line.
+func (v *value) name() string {
+	if v.field.Name == "data" && v.kind() == reflect.Bool {
+		return "read-records"
+	}
+	return kebab(v.field.Name)
+}
+
 // exampleFlag writes an argument of an example as its flag.
 func (v *value) exampleFlag(text json.RawMessage) string {
-	name := "--" + kebab(v.field.Name)
+	name := "--" + v.name()
 	var list []any
 	switch {
 	case v.field.Secret:
