@@ -32,6 +32,24 @@ func (h *history) breakHub(rng *rand.Rand) {
 	}
 }
 
+// fillDisk has the hub's disk full for moments, when there is room for a small
+// transaction and perhaps none for a batch.
+func (h *history) fillDisk(rng *rand.Rand) {
+	defer h.truth.fill(nil)
+	batches := h.rng(8)
+	for h.pause(rng, 3*time.Second) {
+		h.truth.fill(func() bool {
+			full := batches.IntN(2) == 0
+			if full {
+				h.fire("hub's disk full")
+			}
+			return full
+		})
+		h.pause(rng, 2*time.Second)
+		h.truth.fill(nil)
+	}
+}
+
 // blow waits until a fuse has blown, or does not.
 func (h *history) blow(rng *rand.Rand, f *fuse) bool {
 	blown := f.arm(1+rng.IntN(12), rng.IntN(2) == 0)

@@ -187,12 +187,24 @@ func (h *history) live() {
 	run(4, h.decideQuarantine)
 	run(5, h.editCentrally)
 	run(6, h.breakHub)
+	run(7, h.fillDisk)
 	for i := range h.sites {
 		run(10+uint64(i), func(rng *rand.Rand) { h.breakDevices(rng, h.sites[i]) })
 	}
+	var readers []chan struct{}
 	for i, store := range h.stores {
-		run(20+uint64(i), func(rng *rand.Rand) { h.follow(rng, store) })
+		moved := make(chan struct{}, 1)
+		readers = append(readers, moved)
+		run(20+uint64(i), func(rng *rand.Rand) { h.follow(rng, store, moved) })
 	}
+	h.hub.fuse.watch(func() {
+		for _, moved := range readers {
+			select {
+			case moved <- struct{}{}:
+			default:
+			}
+		}
+	})
 	time.Sleep(length)
 	close(h.over)
 	all.Wait()
@@ -208,10 +220,12 @@ func (h *history) applications(rng *rand.Rand) {
 	}
 }
 
-// follow reads a store's log as it grows.
-func (h *history) follow(rng *rand.Rand, store sitesync.StoreID) {
+// follow reads a store's log as it grows: now and then, and between any two
+// commits of the hub, where a place in the log could be passed that is not
+// written yet.
+func (h *history) follow(rng *rand.Rand, store sitesync.StoreID, moved chan struct{}) {
 	t := &tail{store: store, seen: map[wire.Key]string{}}
-	for h.pause(rng, 200*time.Millisecond) {
+	for h.moves(rng, moved) {
 		if db := h.hub.records(); db != nil {
 			if err := t.follow(db); err != nil && h.hub.records() == db {
 				h.fail(err)
@@ -219,6 +233,21 @@ func (h *history) follow(rng *rand.Rand, store sitesync.StoreID) {
 		}
 	}
 	h.truth.store(store).tail = t
+}
+
+// moves waits until something has moved, or a while, and reports whether the
+// history goes on.
+func (h *history) moves(rng *rand.Rand, moved chan struct{}) bool {
+	t := time.NewTimer(span(rng, 200*time.Millisecond) + time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-moved:
+		return true
+	case <-t.C:
+		return true
+	case <-h.over:
+		return false
+	}
 }
 
 // summary is what happened, for people.

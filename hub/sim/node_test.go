@@ -27,6 +27,14 @@ type fuse struct {
 	left  int // commits until it blows, 0: it does not
 	after bool
 	blown chan struct{} // closed by then
+	made  func()        // told of every commit; nil: nobody is
+}
+
+// watch has made told of every commit, just before what it wrote can be read.
+func (f *fuse) watch(made func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.made = made
 }
 
 func (f *fuse) arm(commits int, after bool) chan struct{} {
@@ -49,9 +57,12 @@ func (f *fuse) commit(commit func() error) error {
 	if f.left > 0 {
 		f.left--
 	}
-	after, blown := f.after, f.blown
+	after, blown, made := f.after, f.blown, f.made
 	f.mu.Unlock()
 	if !blows {
+		if made != nil {
+			defer made()
+		}
 		return commit()
 	}
 	err := errPower

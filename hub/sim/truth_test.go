@@ -21,7 +21,8 @@ import (
 type truth struct {
 	mu     sync.Mutex
 	stores map[sitesync.StoreID]*storeTruth
-	faults []string // what was found to be wrong at once
+	faults []string    // what was found to be wrong at once
+	full   func() bool // whether the hub's disk has no room for a batch; nil: it has
 }
 
 func newTruth() *truth { return &truth{stores: map[sitesync.StoreID]*storeTruth{}} }
@@ -35,6 +36,19 @@ func (t *truth) store(id sitesync.StoreID) *storeTruth {
 		t.stores[id] = s
 	}
 	return s
+}
+
+// fill has batches refused for a full disk while full answers so.
+func (t *truth) fill(full func() bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.full = full
+}
+
+func (t *truth) isFull() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.full != nil && t.full()
 }
 
 func (t *truth) wrong(format string, args ...any) {
@@ -114,6 +128,9 @@ func (w *watched) Apply(b records.Batch) (records.Result, error) {
 	m, _, err := w.db.Meta(b.Store)
 	if err != nil {
 		return records.Result{}, err
+	}
+	if w.truth.isFull() {
+		return records.Result{}, sitesync.Errorf(sitesync.CodeDiskFull, "free space", "the disk is full")
 	}
 	before := s.settled[b.Origin]
 	w.note(s, &b, m.Origin() == b.Origin)
