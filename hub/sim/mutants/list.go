@@ -45,12 +45,6 @@ var mutations = []mutation{
 	{"a new replica takes a new epoch", []edit{
 		{"hub/handover/machine.go", "next := s.with(s.Owner, e.Replica, s.Epoch.Next(generation))", "next := s.with(s.Owner, e.Replica, s.Epoch)"},
 	}},
-	{"reports name their handover", []edit{
-		{"hub/handover/machine.go", "return meant(s, e) && s.Epoch == e.Epoch", "return s.Epoch == e.Epoch"},
-	}},
-	{"an intent is taken once", []edit{
-		{"hub/handover/intent.go", "err != nil || exists && in.Number <= m.Intent", "err != nil"},
-	}},
 	{"durable before told", []edit{
 		{"shared/kv/turn.go", "\t\t<-g.done\n\t\tif g.err != nil {", "\t\tif false {"},
 	}},
@@ -60,14 +54,10 @@ var mutations = []mutation{
 	{"a device writes only once the hub has confirmed that it has all", []edit{
 		{"agent/localdb/store.go", "case s.Phase == sitesync.PhaseActive && s.Loaded == s.Epoch:", "case s.Phase == sitesync.PhaseActive && s.Loaded == s.Epoch, s.Resync != nil && s.Resync.Scanned:"},
 	}},
-	{"a lease is renewed after the assignment is durable", []edit{
-		{"agent/engine/assignment.go", "\tif err := s.db.Assign(stores, time.Now()); err != nil {\n\t\treturn err\n\t}\n\tif err := s.db.SetLease(lease); err != nil || !welcome {\n\t\treturn err\n\t}\n\treturn s.db.Contact(s.asked)\n",
-			"\tif err := s.db.SetLease(lease); err != nil {\n\t\treturn err\n\t}\n\tif welcome {\n\t\tif err := s.db.Contact(s.asked); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn s.db.Assign(stores, time.Now())\n"},
-	}},
 	{"a receipt trims no more than it settles", []edit{
 		{"agent/localdb/outbox.go", "if n > t.receipt.Settled || t.room < 0", "if n > t.receipt.Settled+1 || t.room < 0"},
 	}},
 	{"what comes from the hub overwrites nothing that is not settled", []edit{
-		{"agent/localdb/store.go", "return n != 0 && o != nil && n > o.Confirmed", "return false"},
+		{"agent/localdb/store.go", "n != 0 && o != nil && n > o.Confirmed", "n != 0 && o == nil"},
 	}},
 }
