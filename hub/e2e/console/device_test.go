@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"sitesync/hub/rig"
@@ -92,17 +91,9 @@ func TestApplyAQuarantinedChange(t *testing.T) {
 func quarantined(t *testing.T, code string) {
 	t.Helper()
 	_, agent := device(t, code, 0)
-	do := func(method, path, body string) {
-		t.Helper()
-		status, text, err := agent.Do(method, path, "application/json", strings.NewReader(body))
-		check(t, err)
-		if status >= 300 {
-			t.Fatalf("%s %s: %d %s", method, path, status, text)
-		}
-	}
-	do("POST", "/v1/disable", "")
-	do("PUT", "/v1/stores/"+code+"/tables/patient/records/p-1", `{"name":"Litia","age":41}`)
+	do(t, agent, "POST", "/v1/disable", "")
+	do(t, agent, "PUT", "/v1/stores/"+code+"/tables/patient/records/p-1", `{"name":"Litia","age":41}`)
 	call(t, "store.move", map[string]any{"store": code, "to": 1, "force": true}, nil)
 	call(t, "record.put", map[string]any{"store": code, "table": "patient", "record": "p-1", "data": map[string]any{"name": "Litia", "age": 40}}, nil)
-	do("POST", "/v1/enable", "")
+	do(t, agent, "POST", "/v1/enable", "")
 }

@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from '../web/view.js';
 import { clock } from '../web/format.js';
 
 const height = 150;
+const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6];
 const colours = ['--accent', '--warn'];
 
 let library;
@@ -12,7 +13,8 @@ const load = () => {
   return library;
 };
 
-export function Chart({ samples, lines, write, label }) {
+// With counts the scale has no fractions.
+export function Chart({ samples, lines, write, label, counts }) {
   const box = useRef();
   const plot = useRef();
   const data = [samples.map(({ time }) => time), ...lines.map(({ of }) => samples.map(of))];
@@ -26,7 +28,7 @@ export function Chart({ samples, lines, write, label }) {
       const uPlot = await load();
       if (gone) return;
       plot.current?.destroy();
-      plot.current = new uPlot(options(box.current, lines, write), newest.current, box.current);
+      plot.current = new uPlot(options(box.current, { lines, write, counts }), newest.current, box.current);
     };
     draw();
     dark.addEventListener('change', draw);
@@ -48,16 +50,16 @@ export function Chart({ samples, lines, write, label }) {
     <div ref=${box} class="chart" role="img" aria-label=${label}></div>`;
 }
 
-function options(box, lines, write) {
+function options(box, { lines, write, counts }) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: `11px ${style.getPropertyValue('--sans')}` };
   return {
     width: box.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [6, 4, 0, 0],
-    scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, 1)] } },
+    scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, counts ? 4 : 1)] } },
     axes: [
-      { ...axis, space: 70, values: (u, times) => times.map((time) => clock(time * 1000)) },
-      { ...axis, size: 74, space: 36, values: (u, values) => values.map(write) },
+      { ...axis, size: 26, space: 70, values: (u, times) => times.map((time) => clock(time * 1000)) },
+      { ...axis, size: 74, space: 32, incrs: counts ? whole : undefined, values: (u, values) => values.map(write) },
     ],
     series: [{}, ...lines.map(({ name }, i) => ({ label: name, stroke: colour(colours[i]), width: 1.75, dash: i ? [5, 4] : undefined, points: { show: false } }))],
   };

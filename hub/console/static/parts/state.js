@@ -18,7 +18,7 @@ export const QuarantineState = ({ state }) => html`<${Badge} kind=${quarantineKi
 export function Seen({ site }) {
   if (site.type === 'central') return t('here');
   if (site.state === 'online' && site.since) return html`${t('since')} <${Ago} at=${site.since} />`;
-  return site.lastSeen ? html`<${Ago} at=${site.lastSeen} />` : t('neverSeen');
+  return site.state !== 'never' && site.lastSeen ? html`<${Ago} at=${site.lastSeen} />` : '';
 }
 
 // problem puts a site's problem into the person's language, where the page

@@ -18,15 +18,15 @@ function useTrouble() {
   const { sites, waiting, history } = useHub();
   useSignal(sites);
   const { moves, quarantine, error } = useSignal(waiting);
-  const now = useNow(30000);
-  const list = moves && sites.complete ? troubles({ sites: [...sites.list()], moves, quarantine, now, version: history.now?.version }) : null;
+  useNow(5000); // what goes on too long shows without an event
+  const list = moves && sites.complete ? troubles({ sites: [...sites.list()], moves, quarantine, version: history.now?.version }) : null;
   return { list, error };
 }
 
 export function AttentionCount() {
   const { list } = useTrouble();
   const urgent = list?.filter(({ level }) => level !== 'info').reduce((n, { entries }) => n + entries.length, 0);
-  return urgent > 0 && html`<span class="count">${count(urgent)}</span>`;
+  return urgent > 0 && html`<span class="count" aria-hidden="true">${count(urgent)}</span>`;
 }
 
 export function Attention() {
@@ -54,7 +54,7 @@ const Kind = ({ id, level, entries }) => html`
 const query = (id) => ({ rejected: { state: 'refused' }, held: { state: 'held' }, silent: { state: 'offline', sort: 'state' } })[id] ?? { sort: 'problem' };
 
 function Entry({ id, site, handover, from, n, href }) {
-  if (handover) return html`<span class="strong mono">${handover.code}</span><span class="grow">${handover.fromName} → ${handover.toName} · <${Ago} at=${handover.started} /></span><${HandoverState} state=${handover.state} /><${Act} href=${href} text=${t('trouble.stuck.do')} />`;
+  if (handover) return html`<span class="strong mono">${handover.code}</span><span class="grow">${handover.fromName} → ${handover.toName} · <${Ago} at=${handover.started} /></span><${HandoverState} state=${handover.state} /><${Act} href=${href} text=${t(handover.state === 'draining' ? 'trouble.stuck.force' : 'trouble.stuck.do')} />`;
   if (from) return html`<span class="strong grow">${from}</span><span>${t('changes', { n })}</span><${Act} href=${href} text=${t('trouble.quarantine.do')} />`;
   return html`<span class="name"><span class="strong">${site.name}</span> <span class="muted mono">${site.code}</span></span><span class="grow muted">${why(id, site)}</span><span class="nowrap"><${SiteState} site=${site} /></span><${Act} href=${href} text=${t(`trouble.${id}.do`)} />`;
 }

@@ -1,6 +1,7 @@
 // Who edited what.
 import { html, useState } from '../web/view.js';
 import { Empty } from '../web/parts.js';
+import { Icon } from '../web/icons.js';
 import { date, full } from '../web/format.js';
 import { t } from '../web/text.js';
 import { useHub, usePages } from '../hub/hub.js';
@@ -10,6 +11,7 @@ import { Failure } from '../parts/failure.js';
 import { More } from '../parts/more.js';
 
 const day = 86400000;
+const few = 4; // differing fields that are shown at once
 const spans = { '': undefined, day, week: 7 * day, month: 30 * day };
 
 export function Audit({ query }) {
@@ -31,7 +33,7 @@ export function Audit({ query }) {
     <div class="screen">
       <div class="title"><h1>${t('screen.audit')}</h1></div>
       <div class="row tools">
-        <div class="find"><input type="search" aria-label=${t('audit.user')} placeholder=${t('audit.user')} value=${filter.user} onInput=${(event) => set({ user: event.target.value })} /></div>
+        <div class="find"><${Icon} name="search" /><input type="search" aria-label=${t('audit.user')} placeholder=${t('audit.user')} value=${filter.user} onInput=${(event) => set({ user: event.target.value })} /></div>
         <div class="row filters" role="group" aria-label=${t('audit.since')}>${Object.keys(spans).map((name) => html`
           <button type="button" key=${name} aria-pressed=${name === filter.since} onClick=${() => set({ since: name })}>${t(`audit.${name || 'ever'}`)}</button>`)}</div>
         ${filter.site && html`<button type="button" class="small" onClick=${() => set({ site: '' })}>${sites.name(Number(filter.site))} ×<span class="hidden">${t('audit.clear')}</span></button>`}
@@ -55,7 +57,9 @@ function Change({ before, after }) {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   const differing = names.filter((name) => JSON.stringify(before?.[name]) !== JSON.stringify(after?.[name]));
   if (differing.length === 0) return html`<span class="muted">${t('nothing')}</span>`;
-  return html`<ul>${differing.map((name) => html`<li key=${name}><span class="muted">${name}</span> ${before && html`<del>${word(before[name])}</del> → `}<ins>${after ? word(after[name]) : t('audit.gone')}</ins></li>`)}</ul>`;
+  const line = (name) => html`<li key=${name}><span class="muted">${name}</span> ${before && html`<del>${word(before[name])}</del> → `}<ins>${after ? word(after[name]) : t('audit.gone')}</ins></li>`;
+  const rest = differing.slice(few);
+  return html`<ul>${differing.slice(0, few).map(line)}</ul>${rest.length > 0 && html`<details><summary class="muted">${t('audit.more', { n: rest.length })}</summary><ul>${rest.map(line)}</ul></details>`}`;
 }
 
 const word = (value) => (value === undefined || value === null || value === '' ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));

@@ -22,7 +22,7 @@ export function Condition({ site, draftChanged }) {
         ${site.problem.code === 'quarantined' && html`<p><a href=${to('quarantine', '', { site: String(site.id) })}>${t('quarantine.look')}</a></p>`}</>`}
       <dl class="facts">
         <dt>${t('sites.state')}</dt><dd><${SiteState} site=${site} /></dd>
-        ${remote && html`<dt>${t(site.state === 'online' ? 'condition.since' : 'condition.seen')}</dt><dd><${Seen} site=${site} /></dd>
+        ${remote && html`<dt>${t(site.state === 'online' ? 'condition.since' : 'condition.seen')}</dt><dd>${site.lastSeen ? html`<${Seen} site=${site} />` : t('neverSeen')}</dd>
           <dt>${t('sites.lastSync')}</dt><dd>${site.lastSync ? html`<${Ago} at=${site.lastSync} />` : t('neverSeen')}</dd>
           <dt>${t('sites.backlog')}</dt><dd>${t('changes', { n: site.backlog })}</dd>
           <dt>${t('sites.type')}</dt><dd>${t(`type.${site.type || 'unknown'}`)}${site.platform && `, ${site.platform}`}</dd>

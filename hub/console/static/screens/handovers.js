@@ -63,6 +63,7 @@ function Way({ handover: h, sites }) {
       ${h.waiting > 0 && ` ${t('handovers.waiting', { n: h.waiting })}`}</span>`;
   }
   if (h.state === 'loading') {
+    if (sites.get(h.to)?.state !== 'online') return html`<span class="small muted">${t('handovers.awayTo', { site: sites.name(h.to) })}</span>`;
     const share = h.total.bytes > 0 ? Math.min(1, h.sent.bytes / h.total.bytes) : 1;
     const eta = h.eta && html`, ${t('handovers.eta')} ${ago(h.eta)}`;
     return html`<${Progress} label=${t('handovers.progress')} value=${share} /><span class="small muted">${t('handovers.sent', { sent: size(h.sent.bytes), total: size(h.total.bytes) })}${h.rate > 0 && `, ${t('perSecond', { size: size(h.rate) })}`}${eta}</span>`;

@@ -13,8 +13,8 @@ const bytesPerSecond = (n) => t('perSecond', { size: size(n) });
 
 // charts: what each shows, how it is written, and its lines.
 const charts = [
-  { id: 'connections', write: count, lines: [['devices', (s) => s.connections.devices], ['persons', (s) => s.connections.persons]] },
-  { id: 'backlog', write: count, lines: [['backlog', (s) => s.backlog]] },
+  { id: 'connections', counts: true, write: count, lines: [['devices', (s) => s.connections.devices], ['persons', (s) => s.connections.persons]] },
+  { id: 'backlog', counts: true, write: count, lines: [['backlog', (s) => s.backlog]] },
   { id: 'push', write: perSecond, lines: [['pushed', (s) => s.rates.pushed], ['quarantined', (s) => s.rates.quarantined]] },
   { id: 'feed', write: perSecond, lines: [['fed', (s) => s.rates.fed]] },
   { id: 'bytes', write: bytesPerSecond, lines: [['in', (s) => s.rates.bytesIn], ['out', (s) => s.rates.bytesOut]] },
@@ -37,7 +37,7 @@ export function Health() {
         </dl>
         <div class="charts">${charts.map((chart) => html`
           <figure class="card pad stack" key=${chart.id}><figcaption class="strong">${t(`health.${chart.id}`)}</figcaption>
-            <${Chart} samples=${samples} write=${chart.write} label=${t(`health.${chart.id}`)} lines=${chart.lines.map(([name, of]) => ({ name: t(`health.line.${name}`), of }))} /></figure>`)}</div>
+            <${Chart} samples=${samples} write=${chart.write} counts=${chart.counts} label=${t(`health.${chart.id}`)} lines=${chart.lines.map(([name, of]) => ({ name: t(`health.line.${name}`), of }))} /></figure>`)}</div>
         <p class="muted small">${t('health.since')}</p>`}
     </div>`;
 }

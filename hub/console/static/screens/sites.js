@@ -70,5 +70,5 @@ function Row({ site }) {
     <div role="cell" class="clip">${site.lastSync && html`<${Ago} at=${site.lastSync} />`}</div>
     <div role="cell" class="number">${site.backlog ? count(site.backlog) : html`<span class="muted">0</span>`}</div>
     <div role="cell" class="clip small" title=${site.version}>${site.version}</div>
-    <div role="cell" class="clip" title=${wrong ? `${wrong.message} ${wrong.next}` : ''}>${wrong && html`<${Badge} kind="warn">${wrong.message}</>`}</div>`;
+    <div role="cell" class="clip" title=${wrong ? `${wrong.message} ${wrong.next}` : ''}>${wrong && html`<${Badge} kind="warn"><span class="clip">${wrong.message}</span></>`}</div>`;
 }

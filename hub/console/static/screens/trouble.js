@@ -5,6 +5,7 @@ import { to } from '../hub/route.js';
 const day = 86400000;
 export const silence = 3 * day; // without a word, where the site has no limit of its own
 const patience = 3600000; // of a move
+const moment = 10000; // that a site may be away while it is to send or to take
 const skew = 120000; // milliseconds of a clock
 const room = 200 << 20; // bytes of a disk
 
@@ -52,7 +53,8 @@ const asEntry = ({ site, from, state, n }) => ({ key: `q${site}`, from, n, href:
 function isStuck(h, byId, now) {
   const waitsFor = byId.get(h.state === 'draining' ? h.from : h.to);
   const age = now - Date.parse(h.started);
-  return age > patience || (age > 60000 && waitsFor && waitsFor.state !== 'online');
+  if (waitsFor?.state === 'never') return false; // it will come with its first device
+  return age > patience || (age > moment && waitsFor && waitsFor.state !== 'online');
 }
 
 // older compares versions of the form v1.2.3; others are never older.
