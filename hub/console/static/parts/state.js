@@ -21,12 +21,9 @@ export function Seen({ site }) {
   return site.state !== 'never' && site.lastSeen ? html`<${Ago} at=${site.lastSeen} />` : '';
 }
 
-// problem puts a site's problem into the person's language, where the page
-// knows it; else it says what the hub says.
+// problem puts a site's problem into the person's language. The hub's own words
+// are English, and say more: in other languages they follow in brackets.
 export function problem({ code, message, next }) {
-  const known = told(`problem.${code}`);
-  return {
-    message: sentence(known ? t(`problem.${code}`) : message),
-    next: sentence(known ? t(`problem.${code}.next`) : next),
-  };
+  if (!told(`program.problem.${code}`)) return { message: sentence(message), next: sentence(next) };
+  return { message: `${t(`program.problem.${code}`)} (${message})`, next: t(`program.problem.${code}.next`) };
 }

@@ -2,11 +2,13 @@
 // draft: each asks by itself.
 import { html, useState } from '../web/view.js';
 import { Ago, Notice } from '../web/parts.js';
-import { count, size } from '../web/format.js';
+import { size } from '../web/format.js';
 import { t } from '../web/text.js';
 import { useHub } from '../hub/hub.js';
 import { to } from '../hub/route.js';
+import { skew } from '../parts/skew.js';
 import { Seen, SiteState, problem } from '../parts/state.js';
+import { Check } from './check.js';
 import { DeleteSite, ResetHardware } from './removal.js';
 
 export function Condition({ site, draftChanged }) {
@@ -34,6 +36,7 @@ export function Condition({ site, draftChanged }) {
           ${site.hardwareId ? html`<code>${grouped(site.hardwareId)}</code>${site.testHardware && html` <span class="chip">${t('condition.test')}</span>`}` : t('condition.unbound')}
           ${edits && site.hardwareId && html`<br /><button type="button" class="small" onClick=${() => setAsked('reset')}>${t('reset')}</button>`}</dd>`}
       </dl>
+      ${remote && html`<${Check} site=${site} />`}
       <div class="row">
         <a href=${to('audit', '', { site: String(site.id) })}>${t('condition.audit')}</a>
         ${edits && remote && html`<span class="grow"></span><button type="button" class="danger small" onClick=${() => setAsked('delete')}>${t('delete')}</button>`}
@@ -41,13 +44,6 @@ export function Condition({ site, draftChanged }) {
       ${asked === 'reset' && html`<${ResetHardware} site=${site} draftChanged=${draftChanged} onClose=${close} />`}
       ${asked === 'delete' && html`<${DeleteSite} site=${site} onClose=${close} />`}
     </section>`;
-}
-
-// skew tells of a device's clock in whole seconds.
-function skew(ms) {
-  const seconds = Math.round(Math.abs(ms) / 1000);
-  if (seconds < 2) return t('clock.right');
-  return t(ms > 0 ? 'clock.ahead' : 'clock.behind', { time: t('seconds', { n: seconds, count: count(seconds) }) });
 }
 
 export const grouped = (id) => id.match(/.{1,7}/g).join('-');
