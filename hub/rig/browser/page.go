@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -247,4 +248,14 @@ func (p *Page) Screenshot(file string) error {
 		return err
 	}
 	return os.WriteFile(file, shot.Data, 0o644)
+}
+
+// Memory is what the page's JavaScript holds, in bytes, after its garbage is
+// collected.
+func (p *Page) Memory() (int64, error) {
+	if _, err := chromedp.Call(p.ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
+		return 0, err
+	}
+	use, err := chromedp.Call(p.ctx, runtime.GetHeapUsage, cdp.Empty{})
+	return int64(use.UsedSize + use.BackingStorageSize + use.EmbedderHeapUsedSize), err
 }

@@ -3,6 +3,8 @@
 import { Signal } from './signal.js';
 
 const pageSize = 1000;
+const many = 2000;
+const seldom = 400;
 const afresh = 5 * 60000; // how often the whole list is read again, in case a message got lost
 
 const live = ['type', 'version', 'lastSync', 'backlog', 'problem', 'state', 'since', 'lastSeen', 'clockSkewMs', 'diskFree'];
@@ -77,9 +79,18 @@ export class Sites extends Signal {
     const old = this.byId.get(site.id);
     if (old && old.revision > site.revision) return;
     if (old?.heard > asked) for (const field of live) site[field] = old[field];
-    site.heard = old?.heard ?? 0;
-    this.byId.set(site.id, site);
+    if (old) Object.assign(old, { since: undefined, diskFree: undefined }, site); // lists hold on to the object
+    else this.byId.set(site.id, { ...site, heard: 0 });
     this.changed();
+  }
+
+  // changed tells of many sites more seldom: all of them are looked at.
+  changed() {
+    if (this.byId.size < many) return super.changed();
+    this.telling ??= setTimeout(() => {
+      this.telling = undefined;
+      super.changed();
+    }, seldom);
   }
 
   remove(id) {
@@ -107,9 +118,9 @@ export class Sites extends Signal {
 
   async catchUp() {
     this.soon = undefined;
-    if (!this.complete || this.link.state !== 'online') return; // the list that is being read has them
     const ids = [...this.stale];
     this.stale.clear();
+    if (!this.complete || this.link.state !== 'online') return; // the list that is read has them
     if (ids.length > 20) return this.load();
     for (const id of ids) {
       const asked = performance.now();

@@ -46,9 +46,9 @@ export function Site({ id, query }) {
   useEffect(() => {
     if (!moved || busy) return;
     if (changes) {
-      setConflict(shown);
+      setConflict({ ...shown }); // as it is now: what is shown goes on to change
     } else {
-      setBase(shown);
+      setBase({ ...shown });
       setDraft(draftOf(shown));
     }
   }, [shown?.revision]);

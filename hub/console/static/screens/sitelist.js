@@ -31,7 +31,7 @@ export function chosen(sites, { q, state, sort }, memory) {
       memory.later = undefined;
       sites.changed();
     }, patience);
-    return (memory.items = memory.items.map((site) => sites.get(site.id) ?? site));
+    return memory.items;
   }
   const needle = q.trim().toLocaleLowerCase();
   const items = [];
