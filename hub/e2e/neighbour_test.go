@@ -92,3 +92,34 @@ func TestProposalAfterRefusal(t *testing.T) {
 	check(t, agent.Sent(patience))
 	equal(t, hub, agent, "NAD1", 1)
 }
+
+// TestDeletedSiteTold: the device of a deleted site goes on trying for ever.
+// People hear of it once.
+func TestDeletedSiteTold(t *testing.T) {
+	hub := startHub(t)
+	site, _, err := hub.Register("nadi", password)
+	check(t, err)
+	other, _, err := hub.Register("suva", password)
+	check(t, err)
+	news := listen(t, hub, topic.AllEvents)
+	credential := greeted(t, hub, "nadi", "device").welcome.Credential
+	check(t, hub.Call("site.delete", map[string]any{"site": site}, nil))
+	for range 10 {
+		d, err := dialDevice(hub, "nadi", credential, "device")
+		check(t, err)
+		d.t = t
+		check(t, d.subscribe(topic.ForDevice(d.client, topic.Welcome)))
+		hello := wire.SplitHello(wire.Hello{Replica: d.replica, Version: "1", Type: sitesync.TypeMobile})
+		d.send(topic.ForDevice(d.client, topic.Hello), wire.Encode(0, 0, hello[0]))
+		if w := await[wire.Welcome](d, topic.Welcome); w.Refused != wire.RefusedDeleted {
+			t.Fatalf("welcome %+v", w)
+		}
+		d.session.Close()
+	}
+	greeted(t, hub, "suva", "another")
+	news.event(sitesync.EventSiteOnline, other) // by then all before it has been heard
+	if told := news.events(sitesync.EventSiteRefused, site); len(told) != 1 {
+		t.Errorf("told %d times: %+v", len(told), told)
+	}
+	check(t, hub.Stop())
+}

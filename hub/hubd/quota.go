@@ -43,7 +43,7 @@ const (
 // at will. The others follow an administrator's command, or tell of a device's
 // coming and going, which its login paces.
 var floods = map[sitesync.EventKind]bool{
-	sitesync.EventSiteRejected: true, sitesync.EventUserLoginFailed: true, sitesync.EventTwoDevices: true, sitesync.EventDiverged: true,
+	sitesync.EventSiteRejected: true, sitesync.EventSiteRefused: true, sitesync.EventUserLoginFailed: true, sitesync.EventTwoDevices: true, sitesync.EventDiverged: true,
 	sitesync.EventHubRestored: true, sitesync.EventQuarantineAdded: true, sitesync.EventHandoverTrouble: true,
 }
 

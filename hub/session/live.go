@@ -81,10 +81,15 @@ func (t *Table) Report(site sitesync.SiteID, r wire.Report, now time.Time) {
 	})
 }
 
-// Forget drops what is known of a site that was deleted.
+// Forget drops what is known of a site that was deleted, but for why its device
+// is refused: that goes on trying, and is to be told of once.
 func (t *Table) Forget(site sitesync.SiteID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.sites, site)
+	if l := t.sites[site]; l != nil && l.Refused != "" {
+		*l = Live{Refused: l.Refused}
+	} else {
+		delete(t.sites, site)
+	}
 	delete(t.dirty, site)
 }

@@ -126,6 +126,11 @@ func TestTable(t *testing.T) {
 	if l := table.Get(5); l.ClockSkew != want.ClockSkew || l.Backlog != 0 || !l.LastSeen.Equal(now.Add(time.Hour)) {
 		t.Errorf("%+v", l)
 	}
+	table.Update(7, func(l *Live) { l.Refused, l.LastSeen = sitesync.ProblemDeleted, now })
+	table.Forget(7)
+	if l := table.Get(7); l != (Live{Refused: sitesync.ProblemDeleted}) {
+		t.Errorf("%+v", l)
+	}
 	table.Forget(5)
 	if changed := table.Changed(); len(changed) > 0 || table.Get(5) != (Live{}) {
 		t.Errorf("changed %+v", changed)
