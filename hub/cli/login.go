@@ -64,6 +64,7 @@ func login(cmd *cobra.Command, to *remote, lasts time.Duration) error {
 	if err != nil {
 		return err
 	}
+	to.anew = true
 	config, err := to.config(newTerminal(cmd))
 	if err != nil {
 		return err

@@ -80,6 +80,16 @@ func (p *profiles) find(name string) *profile {
 	return &p.Profiles[i]
 }
 
+// of gives the profile of a hub's URL that was made last, or nil.
+func (p *profiles) of(url string) *profile {
+	for i := len(p.Profiles) - 1; i >= 0; i-- {
+		if p.Profiles[i].Hub == url {
+			return &p.Profiles[i]
+		}
+	}
+	return nil
+}
+
 // set adds a profile or replaces the one of its name, and makes it the one that
 // is used.
 func (p *profiles) set(one profile) {

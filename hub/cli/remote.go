@@ -39,6 +39,7 @@ type remote struct {
 
 	set     *pflag.FlagSet
 	profile *profile // that is used; nil for none
+	anew    bool     // what was kept of the hub does not count
 }
 
 // flags defines the flags of a command or group.
@@ -151,6 +152,14 @@ func (r *remote) config(t *terminal) (c link.Config, err error) {
 	}
 	if c.URL, c.Trust, err = r.address(); err != nil {
 		return c, err
+	}
+	if !r.anew && !r.given("user") && r.passwordFile == "" && r.tokenFile == "" {
+		if known, err := openProfiles(); err == nil {
+			if r.profile = known.of(c.URL); r.profile != nil { // the same hub, found in another way
+				c.Username, c.Password = "token/"+r.profile.User, []byte(r.profile.Token)
+				return c, nil
+			}
+		}
 	}
 	return r.credentials(c, t)
 }

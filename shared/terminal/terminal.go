@@ -86,7 +86,7 @@ func await(ctx context.Context, read func() error) error {
 		}
 		return nil
 	case <-ctx.Done():
-		return sitesync.Errorf(sitesync.CodeTimeout, "", "interrupted")
+		return sitesync.Errorf(sitesync.CodeTimeout, "give the command again when you are ready", "interrupted")
 	}
 }
 
