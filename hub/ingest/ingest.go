@@ -123,7 +123,7 @@ func (in *Ingest) BadFrame(s *session.Session, frame []byte, cause error) ([]ses
 		if err := in.state.BadFrame(s.Site, h.Store, frame, time.Now()); err != nil {
 			in.log.Error("keeping a bad frame failed", "site", s.Site, "error", err)
 		}
-		if len(s.BadFrames) < mostBadFrames {
+		if wire.IsPush(h) && len(s.BadFrames) < mostBadFrames { // only a push that can be read makes up for one
 			s.BadFrames[h.Store] = true
 		}
 		out = append(out, s.To(topic.Receipt, h.Store, &wire.Receipt{Outcome: wire.BadFrame}))

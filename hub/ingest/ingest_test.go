@@ -370,6 +370,9 @@ func TestProblemPasses(t *testing.T) {
 		t.Errorf("problem %q while another store cannot be read", problem())
 	}
 	delete(r.session.BadFrames, store+1)
+	if _, err := r.BadFrame(r.session, wire.Encode(number, 0, &wire.Pull{Stream: 1}), wire.ErrFrame); err != nil { // which is no push's
+		t.Fatal(err)
+	}
 	r.push(frame(d.Batch(1, 1)))
 	if problem() != "" {
 		t.Errorf("problem %q", problem())

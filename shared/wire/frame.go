@@ -54,6 +54,9 @@ func IsManifest(h Header) bool { return h.Kind == wirepb.Kind_KIND_MANIFEST }
 // IsChunk is the other one.
 func IsChunk(h Header) bool { return h.Kind == wirepb.Kind_KIND_CHUNK }
 
+// IsPush tells pushes from all else.
+func IsPush(h Header) bool { return h.Kind == wirepb.Kind_KIND_PUSH }
+
 const (
 	plain = 0
 	zstd1 = 1
