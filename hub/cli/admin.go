@@ -72,7 +72,7 @@ func newGroup(name string, to *remote) *cobra.Command {
 		Long:  about[name] + ".\n\n" + connecting,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError(cmd, "there is no command %q in %s", args[0], name)
+				return noCommand(cmd, args[0], " in "+name)
 			}
 			return cmd.Help()
 		},

@@ -146,3 +146,16 @@ func TestUsageErrors(t *testing.T) {
 		t.Errorf("a bad variable ends with %d: %s", code, &errOut)
 	}
 }
+
+// A mistyped command is answered with what it is like.
+func TestMistypedCommand(t *testing.T) {
+	for args, want := range map[string]string{
+		"sit": "perhaps you mean sitesync-hub site; ", "site lsit": "perhaps you mean sitesync-hub site list; ",
+		"nonsense": "see sitesync-hub --help", "store zzzzzz": "see sitesync-hub store --help",
+	} {
+		var out, errOut strings.Builder
+		if code := Main(strings.Fields(args), strings.NewReader(""), &out, &errOut); code != 2 || !strings.Contains(errOut.String(), "next:  "+want) {
+			t.Errorf("%q ended with %d: %s", args, code, errOut.String())
+		}
+	}
+}

@@ -56,10 +56,29 @@ command it serves; the other commands administer a hub that is running.`,
 	}
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, "%s", err) })
-	root.AddCommand(serve, newDemo())
-	root.AddCommand(newLogin(), newLogout())
-	root.AddCommand(AdminCommands()...)
+	addGroup(root, "Run a hub:", serve, newDemo())
+	addGroup(root, "Administer a hub that runs:", AdminCommands()...)
+	addGroup(root, "Which hub that is:", newLogin(), newLogout())
 	return root
+}
+
+// addGroup adds commands under a heading of the help.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+		root.AddCommand(c)
+	}
+}
+
+// noCommand is the error of a command that there is not.
+func noCommand(cmd *cobra.Command, name, where string) error {
+	next := "see " + cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(name); len(like) > 0 {
+		next = "perhaps you mean " + cmd.CommandPath() + " " + like[0] + "; " + next
+	}
+	return sitesync.Errorf(sitesync.CodeUsage, next, "there is no command %q%s", name, where)
 }
 
 // usageError makes an error of exit code 2.
@@ -70,7 +89,7 @@ func usageError(cmd *cobra.Command, format string, args ...any) error {
 // noArguments refuses what stands where a command would.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError(cmd, "there is no command %q", args[0])
+		return noCommand(cmd, args[0], "")
 	}
 	return nil
 }

@@ -20,8 +20,9 @@ import (
 )
 
 const connecting = `The hub is the one of sitesync-hub login; or it is found by its data directory
-(--data) on its own machine, or by its address (--hub) from elsewhere. Each of the flags for that can also be given in
-the environment: --token-file as SITESYNC_HUB_TOKEN_FILE.`
+(--data) on its own machine, or by its address (--hub) from elsewhere. Each of the
+flags for that can also be given in the environment: --token-file as
+SITESYNC_HUB_TOKEN_FILE.`
 
 // remote says which hub a command goes to, and as whom.
 type remote struct {
