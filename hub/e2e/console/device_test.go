@@ -41,6 +41,8 @@ func TestResetHardware(t *testing.T) {
 	page := admin(t)
 	site, agent := device(t, "RESET1", 0)
 	editor(t, page, t.Name())
+	check(t, page.Click("button", "Check connection"))
+	check(t, page.Wait("The device answered in", "Platform"))
 	check(t, page.Click("button", "Reset"))
 	check(t, page.WaitFor("heading", fmt.Sprintf("Free %s for another device?", t.Name())))
 	check(t, page.Wait("has nothing that is not sent"))

@@ -35,6 +35,8 @@ export function Dialog({ title, onClose, actions, wide, children }) {
   useLayoutEffect(() => {
     const dialog = box.current;
     dialog.showModal();
+    const [heading, close] = dialog.querySelectorAll('header > *');
+    if (document.activeElement === close) heading.focus(); // what it is about comes before how to leave it
     return () => dialog.close();
   }, []);
   const cancel = (event) => {
@@ -43,7 +45,7 @@ export function Dialog({ title, onClose, actions, wide, children }) {
   };
   return html`
     <dialog ref=${box} class=${wide ? 'wide' : ''} aria-labelledby=${name} onCancel=${cancel}>
-      <header><h2 id=${name}>${title}</h2>
+      <header><h2 id=${name} tabindex="-1">${title}</h2>
         <button type="button" class="quiet icononly" aria-label=${t('close')} onClick=${onClose}><${Icon} name="remove" /></button></header>
       <div class="body">${children}</div>
       ${actions && html`<footer>${actions}</footer>`}

@@ -55,7 +55,7 @@ function options(box, { lines, write, counts }) {
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: `11px ${style.getPropertyValue('--sans')}` };
   return {
-    width: box.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [6, 4, 0, 0],
+    width: box.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [6, 26, 0, 0],
     scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, counts ? 4 : 1)] } },
     axes: [
       { ...axis, size: 26, space: 70, values: (u, times) => times.map((time) => clock(time * 1000)) },

@@ -19,7 +19,7 @@ export function AddStore({ site, chosen, onClose, onChoose }) {
     <${Dialog} wide title=${t('stores.add')} onClose=${onClose} actions=${html`
       <span class="grow muted">${t('addStore.draft')}</span>
       <button type="button" onClick=${onClose}>${t('cancel')}</button>
-      <button type="button" class="primary" onClick=${() => onChoose(picked)}>${t('addStore.choose', { n: picked.length })}</button>`}>
+      <button type="button" class="primary" disabled=${picked.length + chosen.length === 0} onClick=${() => onChoose(picked)}>${t('addStore.choose', { n: picked.length })}</button>`}>
       <input type="search" value=${q} onInput=${(event) => setQ(event.target.value)} placeholder=${t('stores.search')} aria-label=${t('stores.search')} autofocus />
       <${Failure} error=${error} />
       ${items && offered.length === 0 && html`<${Empty} icon="search" title=${t('addStore.none')}>${t('addStore.none.next')}</>`}
@@ -37,6 +37,7 @@ export function AddStore({ site, chosen, onClose, onChoose }) {
 export function meaning(store, sites) {
   const owner = sites.get(store.site);
   const site = sites.name(store.site);
+  if (store.phase === 'loading') return t('meaning.loading', { site });
   if (store.handover) return t('meaning.moving', { site, to: sites.name(store.handover.to) });
   if (store.site === 1) return t('meaning.central');
   if (owner?.state === 'online') return t('meaning.online', { site });

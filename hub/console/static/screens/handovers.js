@@ -42,7 +42,7 @@ export function HandoverTable({ items, onDone }) {
       <thead><tr><th>${t('stores.store')}</th><th>${t('handovers.way')}</th><th>${t('sites.state')}</th><th>${t('handovers.progress')}</th><th>${t('handovers.started')}</th><th>${t('handovers.by')}</th><th><span class="hidden">${t('actions')}</span></th></tr></thead>
       <tbody>${items.map((h) => html`<tr key=${h.id}>
         <td class="mono"><a class="strong plain" href=${to('stores', String(h.store))}>${h.code || `#${h.store}`}</a></td>
-        <td>${sites.name(h.from)} → ${sites.name(h.to)}</td>
+        <td class="way">${sites.name(h.from)} → ${sites.name(h.to)}</td>
         <td><${HandoverState} state=${h.state} />${h.forced && underWay(h) && html`<br /><span class="small muted">${t('handovers.forced')}</span>`}</td>
         <td class="wideprogress"><${Way} handover=${h} sites=${sites} /></td>
         <td class="nowrap"><${Ago} at=${h.started} />${h.ended && html`<br /><span class="small muted">${t('handovers.ended')} <${Ago} at=${h.ended} /></span>`}</td>

@@ -27,7 +27,7 @@ export function Item({ id, query }) {
     else reload();
   });
   return html`
-    <div class="screen stack">
+    <div class="screen stack whole">
       <div class="title"><a class="button quiet icononly" href=${back} aria-label=${t('screen.quarantine')}><${Icon} name="back" /></a>
         <h1 class="grow mono">${item.code} / ${item.table} / ${item.record}</h1><${QuarantineState} state=${item.state} /></div>
       <${Notice} kind="info" title=${t(`reason.${item.reason}.long`, { site: sites.name(item.site) })} />
