@@ -156,14 +156,27 @@ func (s *Server) exchange(in SignIn, now time.Time) (hash, error) {
 	return parent, nil
 }
 
+// keptPrefix begins the names of tokens with which a browser stays signed in:
+// ordinary ones, which the page has made for itself, and which may end
+// themselves.
+const keptPrefix = "page-"
+
 func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
 	if err := noBody(w, r); err != nil {
 		return err
 	}
 	secret, _ := bearer(r)
-	if !strings.HasPrefix(secret, sessionPrefix) {
+	if strings.HasPrefix(secret, sessionPrefix) {
+		s.sessions.end(secret)
+		return answer(w, http.StatusOK, struct{}{})
+	}
+	name := s.tokens.nameOf(sha256.Sum256([]byte(secret)))
+	if !strings.HasPrefix(name, keptPrefix) {
 		return sitesync.Errorf(sitesync.CodeInvalid, "revoke a token with DELETE /v1/tokens/NAME", "this is a token and no session")
 	}
-	s.sessions.end(secret)
+	if err := s.tokens.Revoke(name); err != nil {
+		return err
+	}
+	s.log.Info("token revoked", keyToken, name)
 	return answer(w, http.StatusOK, struct{}{})
 }

@@ -99,6 +99,18 @@ func TestSignInByToken(t *testing.T) {
 	d.doAs("", "POST", "/v1/session", `{"code":"A"}`, "Origin", "http://evil.example").refused(t, 403, sitesync.CodeForbidden)
 }
 
+// A browser that stays signed in has a token of its own, and may give it back.
+func TestKeptSignIn(t *testing.T) {
+	d := newDevice(t)
+	kept, err := d.tokens.Create("page-1a2b", RoleApp)
+	check(t, err)
+	if r := d.doAs(kept, "DELETE", "/v1/session", ""); r.status != 200 {
+		t.Errorf("signing out: %d %s", r.status, r.body)
+	}
+	d.doAs(kept, "GET", "/v1/status", "").refused(t, 401, sitesync.CodeToken)
+	d.doAs(d.admin, "DELETE", "/v1/session", "").refused(t, 400, sitesync.CodeInvalid)
+}
+
 // A session ends with the token it was made from, and so does a code.
 func TestSessionEndsWithItsToken(t *testing.T) {
 	d := newDevice(t)

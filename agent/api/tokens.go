@@ -147,6 +147,20 @@ func (t *Tokens) roleOf(sent hash) Role {
 	return role
 }
 
+// nameOf gives the name of a token by its hash, "" when there is none.
+func (t *Tokens) nameOf(sent hash) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch role, at := t.find(sent); {
+	case role == "":
+		return ""
+	case at < 0:
+		return LocalToken
+	default:
+		return t.saved[at].Name
+	}
+}
+
 // find looks for a token by its hash: at is its place among the saved ones, -1
 // for the local one.
 func (t *Tokens) find(sent hash) (role Role, at int) {

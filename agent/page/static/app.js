@@ -21,17 +21,18 @@ export function App({ code }) {
   const [over, setOver] = useState(false);
   useEffect(() => {
     api.onSignedOut(() => {
-      setOver(true);
-      setEntered(null);
+      setOver(!session());
+      setEntered(session());
     });
-    // An agent that does not answer is no reason to forget the session.
+    // An agent that does not answer is no reason to forget the session. Behind
+    // one that is over there may be that of a browser which stays signed in.
     enter(code).then(setEntered, (why) => {
       if (code || why.code !== 'token') setFailure(why);
-      setEntered(why.code === 'lost' ? session() : null);
+      setEntered(session());
     });
   }, []);
   const leave = async () => {
-    await api.signOut().catch(() => {}); // the session is forgotten here all the same
+    await api.signOut();
     setOver(false);
     setEntered(null);
   };

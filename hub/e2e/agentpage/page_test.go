@@ -303,6 +303,44 @@ func TestVisitor(t *testing.T) {
 	}
 }
 
+// TestStaySignedIn comes back to a browser that stays signed in: to look and to
+// sync, until signing out.
+func TestStaySignedIn(t *testing.T) {
+	t.Parallel()
+	j, _ := register(t, "Waiyevo", 0)
+	agent := joined(t, "waiyevo's", j)
+	p := visit(t, english)
+	signIn(t, p, agent)
+	check(t, p.Click("link", "This site"))
+	check(t, p.Click("button", "Stay signed in here"))
+	check(t, p.Wait("It stays signed in", "Edit"))
+	check(t, p.Eval("sessionStorage.clear()", nil)) // as when the tab is closed
+	check(t, p.Open(agent.URL))
+	check(t, p.Wait("Everything is sent"))
+	check(t, p.Click("button", "Sync now"))
+	check(t, p.Wait("Done: everything is sent."))
+	check(t, p.Click("link", "This site"))
+	check(t, p.Wait("To edit them, run sitesync-agent open"))
+	signIn(t, p, agent) // with a code there is more, for this tab
+	check(t, p.Click("link", "This site"))
+	check(t, p.WaitFor("button", "Edit"))
+	p.Expect("401")
+	check(t, p.Eval(`(() => { const place = 'sitesync.session', tab = JSON.parse(sessionStorage.getItem(place));
+		sessionStorage.setItem(place, JSON.stringify({...tab, token: 'sas_over'})); })()`, nil)) // as when it was not used for long
+	check(t, p.Wait("To edit them, run sitesync-agent open"))
+	signIn(t, p, agent)
+	check(t, p.Click("link", "This site"))
+	check(t, p.WaitFor("button", "Edit"))
+	check(t, p.Click("button", "Sign out"))
+	check(t, p.Wait("Code"))
+	check(t, p.Open(agent.URL))
+	check(t, p.Wait("Code"))
+	list, _, err := agent.Command("", "token", "list")
+	if err != nil || strings.Contains(list, "page-") {
+		t.Errorf("after signing out: %v\n%s", err, list)
+	}
+}
+
 // TestApp is signed in with an application's token: it sees all, and no button
 // that it may not use.
 func TestApp(t *testing.T) {
@@ -322,7 +360,7 @@ func TestApp(t *testing.T) {
 	check(t, p.Click("button", "Sync now"))
 	check(t, p.Wait("Done: everything is sent."))
 	check(t, p.Click("link", "This site"))
-	check(t, p.Wait("To edit them, sign in"))
+	check(t, p.Wait("To edit them, run sitesync-agent open"))
 	for _, name := range []string{"Edit", "Turn syncing off"} {
 		if has, err := p.Has("button", name); err != nil || has {
 			t.Errorf("there is a button %s: %v, %v", name, has, err)

@@ -1,6 +1,6 @@
 // Calls of the local API.
 import { t } from '../web/text.js';
-import { forget, keep, session } from './session.js';
+import { forget, keep, kept, session, stay } from './session.js';
 
 // Failure is what the API answered in place of a result, or that it did not
 // answer at all (code lost).
@@ -18,9 +18,8 @@ let signedOut = () => {};
 // onSignedOut says whom to tell when the session is over.
 export const onSignedOut = (tell) => { signedOut = tell; };
 
-async function request(method, path, body, patience) {
+async function request(method, path, body, patience, entered) {
   const headers = {};
-  const entered = session();
   if (entered) headers.Authorization = `Bearer ${entered.token}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   try {
@@ -39,10 +38,11 @@ const long = 120000; // a check goes through many steps, each with its own patie
 
 // call makes a request and gives what it answered.
 export async function call(method, path, body, patience = usual) {
-  const { ok, status, value } = await request(method, path, body, patience);
+  const entered = session();
+  const { ok, status, value } = await request(method, path, body, patience, entered);
   if (ok) return value;
   if (status === 401 && path !== '/v1/session') {
-    forget();
+    if (entered?.token === session()?.token) forget(); // another call may have seen it before
     signedOut();
   }
   throw new Failure(value.code ? value : { code: 'lost', detail: t('lost'), next: t('lost.next') });
@@ -60,16 +60,24 @@ export const setSite = (edit, abandon) => call('PUT', `/v1/site${abandon ? '?aba
 
 // signIn begins a session, with {code} or {token}.
 export async function signIn(how) {
-  forget();
   const entered = await call('POST', '/v1/session', how);
   keep(entered);
   return entered;
 }
 
+// staySignedIn makes a token for this browser alone.
+export async function staySignedIn() {
+  const random = [...crypto.getRandomValues(new Uint8Array(5))].map((b) => b.toString(16).padStart(2, '0')).join('');
+  stay(await call('POST', '/v1/tokens', { name: `page-${random}`, role: 'app' }));
+}
+
+// signOut ends the tab's session, and the browser's. What cannot be told to the
+// agent is forgotten here all the same.
 export async function signOut() {
-  try {
-    await call('DELETE', '/v1/session');
-  } finally {
+  while (session()) {
+    await call('DELETE', '/v1/session').catch(() => {});
     forget();
   }
 }
+
+export const staysSignedIn = () => Boolean(kept());

@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from '../web/view.js';
 import { t } from '../web/text.js';
 import * as api from '../agent/api.js';
+import { Browser } from '../parts/browser.js';
 import { Connection } from '../parts/connection.js';
 import { Device } from '../parts/device.js';
 import { Details } from '../parts/details.js';
@@ -35,7 +36,7 @@ export function Site({ agent, admin, onLeave }) {
         <div class="stack wide">
           <${Switch} site=${site} admin=${admin} backlog=${status.backlog} onChanged=${changed} />
           <${Device} site=${site} />
-          <p><button type="button" onClick=${onLeave}>${t('signout')}</button></p>
+          <${Browser} admin=${admin} onLeave=${onLeave} />
         </div>
       </div>`}`;
 }
