@@ -123,3 +123,46 @@ func TestDeletedSiteTold(t *testing.T) {
 	}
 	check(t, hub.Stop())
 }
+
+// TestAssignmentsOfManyMoves moves many stores away from a site at once: its
+// device is told with each of them, and not once more for what the edit named.
+func TestAssignmentsOfManyMoves(t *testing.T) {
+	const stores = 20
+	hub := startHub(t)
+	var codes []string
+	for i := range stores {
+		codes = append(codes, fmt.Sprint("S", i))
+	}
+	site, _, err := hub.Register("nadi", password, codes...)
+	check(t, err)
+	d := greeted(t, hub, "nadi", "device")
+	check(t, d.subscribe(topic.ForSite(sitesync.SiteID(site), topic.Assignment)))
+	d.forget()
+	d.forget()
+	edit(t, hub, site, map[string]any{"removeStores": codes})
+	told := 0
+	check(t, rig.Until(patience, func() (bool, error) {
+		for len(d.in) > 0 {
+			m := <-d.in
+			_, a, err := wire.Decode[wire.Assignment](m.payload)
+			if told++; err != nil {
+				return false, err
+			}
+			owned := 0
+			for _, s := range a.Stores {
+				if s.Phase != sitesync.PhaseReleased {
+					owned++
+				}
+			}
+			if owned == 0 {
+				return true, nil
+			}
+		}
+		return false, nil
+	}))
+	t.Logf("%d assignments told of %d moves", told, stores)
+	if told > stores*3/2 {
+		t.Errorf("%d assignments told of %d moves", told, stores)
+	}
+	check(t, hub.Stop())
+}

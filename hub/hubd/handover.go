@@ -2,6 +2,7 @@ package hubd
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"sitesync/hub/broker"
@@ -14,16 +15,14 @@ import (
 // will have the store are told, and everybody who listens.
 func (h *Hub) moved(m handover.Moved) {
 	h.chores.do(func() {
-		sites := []sitesync.SiteID{m.Before.Owner}
-		if m.After.Owner != m.Before.Owner {
-			sites = append(sites, m.After.Owner)
-		}
+		sites := []sitesync.SiteID{m.Before.Owner, m.After.Owner}
 		if m.After.Phase == sitesync.PhaseActive {
 			for _, c := range m.After.Copies {
 				sites = append(sites, c.Site) // their copies may go
 			}
 		}
-		for _, site := range sites {
+		slices.Sort(sites)
+		for _, site := range slices.Compact(sites) { // each once: it is told whole
 			h.reassign(site)
 			h.publishStatus(site)
 		}

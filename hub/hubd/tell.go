@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sitesync/hub/broker"
@@ -135,6 +136,20 @@ func (h *Hub) ask(c *broker.Client, s *session.Session) {
 	}
 }
 
+// concerned lists the sites whose assignment an edit may have changed, each
+// once, for it is told whole: those whose lease may be another, and the owners
+// of the stores.
+func (h *Hub) concerned(c registry.Change) []sitesync.SiteID {
+	sites := slices.Clone(c.Sites)
+	for _, store := range c.Stores {
+		if m, ok, err := h.records.Meta(store); err == nil && ok {
+			sites = append(sites, m.Owner)
+		}
+	}
+	slices.Sort(sites)
+	return slices.Compact(sites)
+}
+
 // edited follows a commit of the registry: sessions that are no longer good
 // are closed, and what is shown is brought up to date.
 func (h *Hub) edited(c registry.Change) {
@@ -148,18 +163,13 @@ func (h *Hub) edited(c registry.Change) {
 			}
 			h.publishStatus(site)
 		}
-		for _, site := range c.Sites {
-			h.reassign(site) // its lease may be another
+		for _, site := range h.concerned(c) {
+			h.reassign(site)
 		}
 		for _, site := range c.Reset {
 			if _, err := h.registry.Site(site); err == nil { // else it was deleted
 				h.publish(nil, session.Event(sitesync.EventSiteReset, site, 0, "Join the new device with the site's password.",
 					"%s was freed for another device; the one it had is shut out", h.siteText(site)))
-			}
-		}
-		for _, store := range c.Stores {
-			if m, ok, err := h.records.Meta(store); err == nil && ok {
-				h.reassign(m.Owner)
 			}
 		}
 		for _, site := range c.Asks {
