@@ -21,7 +21,7 @@ import (
 // hub is everything behind the commands, on a real database.
 type hub struct {
 	*Dispatcher
-	t   *testing.T
+	t   testing.TB
 	log bytes.Buffer
 	ids int
 }
@@ -35,6 +35,12 @@ var (
 
 func newHub(t *testing.T) *hub {
 	t.Helper()
+	return newHubOn(t, func(registry.Backend) {})
+}
+
+// newHubOn makes a hub whose registry is filled first.
+func newHubOn(t testing.TB, fill func(registry.Backend)) *hub {
+	t.Helper()
 	db, err := kv.Open(kv.Options{Dir: t.TempDir(), Kind: "hub", Format: 1, Small: true})
 	if err != nil {
 		t.Fatal(err)
@@ -45,8 +51,10 @@ func newHub(t *testing.T) *hub {
 		}
 	})
 	h := &hub{t: t}
+	backend := registry.NewKV(db)
+	fill(backend)
 	log := slog.New(slog.NewTextHandler(&h.log, nil))
-	reg, err := registry.Open(registry.NewKV(db), registry.Options{Argon2: registry.Argon2{Memory: 64, Time: 1, Threads: 1}, Logger: log})
+	reg, err := registry.Open(backend, registry.Options{Argon2: cheap, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +73,9 @@ func newHub(t *testing.T) *hub {
 		}})
 	return h
 }
+
+// cheap is what hashing a password costs in tests.
+var cheap = registry.Argon2{Memory: 64, Time: 1, Threads: 1}
 
 // answer is a parsed answer.
 type answer struct {

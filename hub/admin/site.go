@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"strings"
+
 	"sitesync/hub/registry"
 	"sitesync/shared/sitesync"
 )
@@ -121,13 +123,17 @@ func (c *call) listSites(in siteList) (out Page[sitesync.Site], err error) {
 	if !knownState(in.State) {
 		return out, invalid("state", "use online, offline, never, refused, disabled or held", "there is no such state of sites")
 	}
+	q := strings.ToLower(in.Q)
 	sites, next := c.Registry.Sites(func(site *registry.Site) bool {
+		if !site.Contains(q) {
+			return false
+		}
 		if in.State != "" {
 			if live := c.condition(site); state(site, &live) != in.State {
 				return false
 			}
 		}
-		return in.Q == "" || contains(in.Q, site.Name, site.Code)
+		return true
 	}, sitesync.SiteID(after), p.limit)
 	for i := range sites {
 		shape, err := c.site(&sites[i])

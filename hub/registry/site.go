@@ -3,6 +3,7 @@ package registry
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"sitesync/shared/sitesync"
 )
@@ -31,7 +32,13 @@ type Site struct {
 	Replicas   []Replica // since the last reset, the present one last
 	Held       bool      // until reset: two devices shared its identity
 	Live       Live
+
+	search string // name and code, in lower case
 }
+
+// Contains reports whether name or code contains a text that is in lower case,
+// without regard to case.
+func (s *Site) Contains(lower string) bool { return strings.Contains(s.search, lower) }
 
 // Live is what is remembered of a site's last session.
 type Live struct {
@@ -72,6 +79,7 @@ func (s *siteRecord) join(d *deviceRecord, live Live) *Site {
 		MaxOffline: s.MaxOffline, Mirror: s.Mirror, Revision: s.Revision, ActiveHere: s.ActiveHere, Created: s.Created,
 		Type: d.Type, HardwareID: d.Hardware, Evidence: d.Evidence, Test: d.Test, Weak: d.Weak,
 		Version: d.Version, Platform: d.Platform, Replicas: d.Replicas, Held: d.Held, Live: live,
+		search: strings.ToLower(s.Name + "\x00" + s.Code),
 	}
 }
 
