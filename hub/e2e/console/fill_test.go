@@ -22,7 +22,7 @@ import (
 func fill(t *testing.T, dir string, sites int) {
 	t.Helper()
 	m := &memory{values: map[string][]byte{}}
-	r, err := registry.Open(m, registry.Options{Argon2: registry.Argon2{Memory: 64, Time: 1, Threads: 1}})
+	r, err := registry.Open(m, registry.Options{Argon2: registry.Argon2{Memory: 8, Time: 1, Threads: 1}})
 	check(t, err)
 	_, err = r.EnsureAdmin(rig.AdminPassword)
 	check(t, err)

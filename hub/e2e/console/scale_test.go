@@ -13,7 +13,7 @@ const (
 	listTime  = 3 * time.Second
 	tabMemory = 200 << 20
 	paintTime = time.Second
-	slack     = 3 // for a busy machine and one that is slower than a desk
+	slack     = 10 // for a machine that does much else, with the race detector; the figures are printed
 )
 
 // TestManySites opens the console of a hub with 20,000 sites: the list is

@@ -36,8 +36,8 @@ var screens = []struct{ name, file, says string }{
 }
 
 // TestScreens goes through all screens, in light and dark and on a phone, and
-// takes pictures of them. Like every test it fails on what the browser
-// complains about, such as a text that is missing.
+// takes pictures of them. It fails on barriers for some people, and like every
+// test on what the browser complains about, such as a text that is missing.
 func TestScreens(t *testing.T) {
 	dir := *pictures
 	if dir == "" {
@@ -56,7 +56,14 @@ func TestScreens(t *testing.T) {
 	check(t, page.WaitFor("heading", "Needs attention"))
 	s.stranger("SUV") // while somebody looks
 	for _, look := range looks {
-		shot := func(file string) { check(t, page.Screenshot(filepath.Join(dir, file+look.name+".png"))) }
+		shot := func(file string) {
+			check(t, page.Screenshot(filepath.Join(dir, file+look.name+".png")))
+			barriers, err := page.Barriers()
+			check(t, err)
+			for _, barrier := range barriers {
+				t.Errorf("%s%s: %s", file, look.name, barrier)
+			}
+		}
 		check(t, page.Show(look.Look))
 		for _, c := range screens {
 			screen(t, page, c.name)

@@ -88,7 +88,7 @@ type Page struct {
 }
 
 // Patience is how long a page may take to show something.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Close closes the tab.
 func (p *Page) Close() {
