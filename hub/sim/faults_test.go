@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"sitesync/agent/engine"
@@ -16,7 +17,7 @@ func (h *history) breakHub(rng *rand.Rand) {
 		clean := rng.IntN(4) == 0
 		if clean {
 			h.fire("hub restarted")
-		} else if !h.blow(rng, &h.hub.fuse) {
+		} else if !h.blow(rng, &h.hub.fuse, 12) {
 			continue
 		} else {
 			h.fire("hub crashed in a commit")
@@ -50,9 +51,9 @@ func (h *history) fillDisk(rng *rand.Rand) {
 	}
 }
 
-// blow waits until a fuse has blown, or does not.
-func (h *history) blow(rng *rand.Rand, f *fuse) bool {
-	blown := f.arm(1+rng.IntN(12), rng.IntN(2) == 0)
+// blow waits until a fuse has blown at one of the next commits, or does not.
+func (h *history) blow(rng *rand.Rand, f *fuse, commits int) bool {
+	blown := f.arm(1+rng.IntN(commits), rng.IntN(2) == 0)
 	t := time.NewTimer(10 * time.Second)
 	defer t.Stop()
 	select {
@@ -76,7 +77,7 @@ func (h *history) breakDevices(rng *rand.Rand, s *site) {
 		h.mu.Lock()
 		d := s.device
 		h.mu.Unlock()
-		switch rng.IntN(10) {
+		switch rng.IntN(11) {
 		case 0, 1:
 			h.fire("connection cut")
 			d.line.cut()
@@ -95,26 +96,51 @@ func (h *history) breakDevices(rng *rand.Rand, s *site) {
 			d.line.heal()
 		case 6:
 			h.fire("device restarted")
-			h.restart(rng, d, true)
+			h.restart(rng, d, true, 6*time.Second)
 		case 7, 8:
-			if h.blow(rng, &d.fuse) {
+			if h.blow(rng, &d.fuse, 12) {
 				h.fire("device crashed in a commit")
-				h.restart(rng, d, false)
+				h.restart(rng, d, false, 6*time.Second)
 			}
 		case 9:
 			h.fail(h.replace(rng, s, d))
+		case 10:
+			h.silence(rng, s, d)
 		}
 	}
 }
 
+// silence keeps a device from the hub for longer than a lease, while its stores
+// are wanted elsewhere and its applications go on.
+func (h *history) silence(rng *rand.Rand, s *site, d *device) {
+	h.fire("device silent for long")
+	d.line.part(rng.IntN(2) == 0)
+	defer d.line.heal()
+	others := slices.DeleteFunc(slices.Clone(h.sites), func(other *site) bool { return other == s })
+	to := others[rng.IntN(len(others))].id
+	h.pause(rng, time.Second)
+	for _, store := range h.stores {
+		h.fail(h.command("store.move", map[string]any{"store": store, "to": to}, nil))
+	}
+	h.pause(rng, 30*time.Second)
+	d.line.cut()
+	d.line.heal()
+	if h.blow(rng, &d.fuse, 4) {
+		h.fire("device crashed as it heard from the hub again")
+		d.line.part(true)
+		h.restart(rng, d, false, time.Second)
+		h.pause(rng, 8*time.Second)
+	}
+}
+
 // restart closes and opens a device, which may be booted meanwhile.
-func (h *history) restart(rng *rand.Rand, d *device, clean bool) {
+func (h *history) restart(rng *rand.Rand, d *device, clean bool, off time.Duration) {
 	d.lock()
 	defer d.unlock()
 	if err := d.close(); clean {
 		h.fail(err)
 	}
-	h.pause(rng, 6*time.Second)
+	h.pause(rng, off)
 	if rng.IntN(2) == 0 {
 		h.fire("device booted")
 		d.reboot()

@@ -124,7 +124,7 @@ func (h *history) build() error {
 	for i := range 2 + rng.IntN(2) {
 		s := &site{name: fmt.Sprintf("site%d", i+1), password: fmt.Sprintf("password of %d", i)}
 		args := map[string]any{"name": s.name, "password": s.password}
-		if rng.IntN(3) == 0 {
+		if rng.IntN(2) == 0 {
 			args["maxOffline"] = 4 + rng.IntN(5)
 		}
 		var made struct{ Site sitesync.Site }

@@ -94,14 +94,15 @@ func (n *network) crash() {
 // dial is what link.Config.Dial wants.
 func (l *line) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	l.mu.Lock()
-	off, down, hole, delay := l.off, l.down, l.hole, l.delay
+	delay := l.delay
 	l.dials++
 	from := *l.addr
 	from.Port += l.dials
 	l.mu.Unlock()
-	if off || down && hole {
-		<-ctx.Done()
-		return nil, ctx.Err()
+	for l.silent() { // TCP asks again and again
+		if err := wait(ctx, time.Second); err != nil {
+			return nil, err
+		}
 	}
 	if err := wait(ctx, 2*delay); err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (l *line) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	l.net.mu.Lock()
 	server := l.net.server
 	l.net.mu.Unlock()
-	if down || server == nil {
+	if l.isDown() || server == nil {
 		return nil, syscall.ECONNREFUSED
 	}
 	p := newPipe(l, &from)
@@ -122,7 +123,7 @@ func (l *line) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	l.mu.Lock()
 	l.pipes[p] = true
-	down = l.down
+	down := l.down
 	l.mu.Unlock()
 	if down {
 		p.hold(true)
@@ -139,6 +140,19 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// silent reports whether nobody answers who dials.
+func (l *line) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.off || l.down && l.hole
+}
+
+func (l *line) isDown() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.down
 }
 
 func (l *line) open() (list []*pipe) {

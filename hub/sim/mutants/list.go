@@ -54,6 +54,9 @@ var mutations = []mutation{
 	{"a device writes only once the hub has confirmed that it has all", []edit{
 		{"agent/localdb/store.go", "case s.Phase == sitesync.PhaseActive && s.Loaded == s.Epoch:", "case s.Phase == sitesync.PhaseActive && s.Loaded == s.Epoch, s.Resync != nil && s.Resync.Scanned:"},
 	}},
+	{"a device is read-only when its lease is over", []edit{
+		{"agent/localdb/lease.go", "\treturn d.leases.check()\n", "\treturn nil\n"},
+	}},
 	{"a receipt trims no more than it settles", []edit{
 		{"agent/localdb/outbox.go", "if n > t.receipt.Settled || t.room < 0", "if n > t.receipt.Settled+1 || t.room < 0"},
 	}},
