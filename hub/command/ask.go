@@ -50,19 +50,17 @@ func (d *Desk) answered(s *session.Session, number uint64, r *wire.CommandResult
 	case wire.CommandWipe:
 		return d.wiped(s, &a, r)
 	}
-	return nil, d.Registry.EndAsk(number, kept(r.Result), nil)
+	if len(r.Result) > mostResult {
+		return nil, d.Registry.EndAsk(number, nil, sitesync.Errorf(sitesync.CodeTooLarge, "ask for less at once", "the device's answer has %d bytes, the most is %d", len(r.Result), mostResult))
+	}
+	if len(r.Result) == 0 {
+		r.Result = json.RawMessage("{}")
+	}
+	return nil, d.Registry.EndAsk(number, r.Result, nil)
 }
 
 // mostResult bounds what is kept of a device's answer, in bytes.
 const mostResult = 600 << 10
-
-// kept is a result as it is kept: not at all where it is too long.
-func kept(result json.RawMessage) json.RawMessage {
-	if len(result) > mostResult || len(result) == 0 {
-		return json.RawMessage(`{}`)
-	}
-	return result
-}
 
 // bounded keeps a device from filling the registry with its words.
 func bounded(e *sitesync.Error) *sitesync.Error {

@@ -96,6 +96,17 @@ func TestAskFails(t *testing.T) {
 	}
 }
 
+func TestAskIsAnsweredAtLength(t *testing.T) {
+	r := newRig(t)
+	a := r.wants(wire.CommandLog, wire.LogArgs{Lines: 2})
+	c := told(r.waiting(), wire.CommandLog)[0]
+	long, _ := json.Marshal(wire.LogResult{Lines: []string{strings.Repeat("x", mostResult)}})
+	r.answer(wire.CommandResult{Session: 41, ID: c.ID, OK: true, Result: long})
+	if got := r.ask(a); got.State != registry.AskFailed || got.Error.Code != sitesync.CodeTooLarge {
+		t.Errorf("%s, %+v", got.State, got.Error)
+	}
+}
+
 // TestReload gives stores a new epoch only when the hub has all that the device
 // had.
 func TestReload(t *testing.T) {
