@@ -28,7 +28,7 @@ func newFile(content []byte, contentType string) *file {
 
 func compress(content []byte) []byte {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	z, err := gzip.NewWriterLevel(&out, gzip.DefaultCompression)
 	if err != nil {
 		panic(err) // the level is a constant
 	}

@@ -69,7 +69,8 @@ func New(own fs.FS, webSocket bool) (*Pages, error) {
 	for name, content := range tree {
 		p.files[base+"/"+name] = newFile(content, types[path.Ext(name)])
 	}
-	p.index = newFile(bytes.ReplaceAll(index, []byte(assetsMark), []byte(base)), types[".html"])
+	index = bytes.ReplaceAll(preloads(index, tree, base), []byte(assetsMark), []byte(base))
+	p.index = newFile(index, types[".html"])
 	return p, nil
 }
 

@@ -161,6 +161,26 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+func TestPreloads(t *testing.T) {
+	tree := map[string][]byte{
+		"main.js":          []byte("import { html } from './web/view.js';\nawait import('./late.js');\n"),
+		"late.js":          []byte("export const late = 1;\n"),
+		"app.js":           []byte("import {\n  a,\n} from './screens/a.js';\nimport './screens/b.js';\nconst path = './none.js';\n"),
+		"screens/a.js":     []byte("export { x } from '../web/view.js';import z from'./b.js';"),
+		"screens/b.js":     []byte("import { a } from './a.js';\n"),
+		"web/view.js":      []byte("import './gone.js';\n"),
+		"screens/other.js": nil,
+	}
+	got := string(preloads([]byte("<{{preload main.js app.js}}>"), tree, "/assets/0"))
+	var want []string
+	for _, module := range []string{"main.js", "app.js", "web/view.js", "screens/a.js", "screens/b.js"} {
+		want = append(want, `<link rel="modulepreload" href="/assets/0/`+module+`">`)
+	}
+	if got != "<"+strings.Join(want, "\n")+">" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestRefusesAPageThatCannotBe(t *testing.T) {
 	for name, files := range map[string]fstest.MapFS{
 		"no index":             {"main.js": {}},
