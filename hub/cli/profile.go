@@ -62,7 +62,7 @@ func (p *profiles) save() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(p.file), 0o700); err == nil {
+	if err = os.MkdirAll(filepath.Dir(p.file), 0o700); err == nil {
 		err = kv.WriteFileDurable(p.file, append(text, '\n'), 0o600)
 	}
 	if err != nil {

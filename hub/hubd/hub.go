@@ -272,14 +272,15 @@ func (h *Hub) publicURLs() (list []string) {
 }
 
 // start lets the world in. Intents that a crash left behind are taken first,
-// so that nobody sees a store between two states.
+// so that nobody sees a store between two states; where there is no room for
+// that, the timer tries again, and operators can see what is wrong.
 func (h *Hub) start() error {
 	h.registry.Watch(h.edited)
-	if err := h.handover.TakeAll(); err != nil {
+	err := errors.Join(h.handover.TakeAll(), h.settleProposals())
+	if sitesync.CodeOf(err) == sitesync.CodeDiskFull {
+		h.log.Error("what administrators wanted before the last end waits for room on the disk", "error", err)
+	} else if err != nil {
 		return fmt.Errorf("hubd: finishing what administrators wanted before the last end: %w", err)
-	}
-	if err := h.settleProposals(); err != nil {
-		return fmt.Errorf("hubd: finishing what was proposed before the last end: %w", err)
 	}
 	h.running.Go(func() { h.chores.run(h.idle) })
 	h.running.Go(h.timer)
