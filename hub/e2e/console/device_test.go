@@ -78,12 +78,12 @@ func TestApplyAQuarantinedChange(t *testing.T) {
 	quarantined(t, "QUAR1")
 	screen(t, page, "Quarantine")
 	check(t, page.Click("link", "QUAR1 / patient / p-1"))
-	check(t, page.Wait("In quarantine", "40", "41", "differs"))
+	check(t, page.Wait("In quarantine", "40", "41", "differs", "12345678901234567890"))
 	check(t, page.Click("button", "Apply"))
 	check(t, page.Wait("Applied"))
 	var got struct{ Record sitesync.Record }
 	call(t, "record.get", map[string]any{"store": "QUAR1", "table": "patient", "record": "p-1"}, &got)
-	if string(got.Record.Data) != `{"name":"Litia","age":41}` {
+	if string(got.Record.Data) != `{"name":"Litia","age":41,"card":12345678901234567890}` {
 		t.Errorf("the record is %s", got.Record.Data)
 	}
 }
@@ -94,7 +94,7 @@ func quarantined(t *testing.T, code string) {
 	t.Helper()
 	_, agent := device(t, code, 0)
 	do(t, agent, "POST", "/v1/disable", "")
-	do(t, agent, "PUT", "/v1/stores/"+code+"/tables/patient/records/p-1", `{"name":"Litia","age":41}`)
+	do(t, agent, "PUT", "/v1/stores/"+code+"/tables/patient/records/p-1", `{"name":"Litia","age":41,"card":12345678901234567890}`)
 	call(t, "store.move", map[string]any{"store": code, "to": 1, "force": true}, nil)
 	call(t, "record.put", map[string]any{"store": code, "table": "patient", "record": "p-1", "data": map[string]any{"name": "Litia", "age": 40}}, nil)
 	do(t, agent, "POST", "/v1/enable", "")

@@ -165,7 +165,7 @@ export class Link {
   }
 
   hear(topic, payload, packet) {
-    const message = payload.length ? JSON.parse(new TextDecoder().decode(payload)) : undefined;
+    const message = payload.length ? parse(new TextDecoder().decode(payload)) : undefined;
     if (topic === this.replies) return this.answer(message);
     for (const [filter, fn] of this.listeners) if (covers(filter, topic)) fn(message, topic, packet.retain);
   }
@@ -178,6 +178,14 @@ export class Link {
     if (ok) command.resolve(result);
     else command.reject(new HubError(error));
   }
+}
+
+// parse keeps the numbers of records as they are written where they are shown
+// beside each other: 1.50 is not 1.5, and some have more digits than a number
+// of JavaScript.
+function parse(text) {
+  if (!JSON.rawJSON || !text.includes('"differs":')) return JSON.parse(text);
+  return JSON.parse(text, (key, value, { source }) => (typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value));
 }
 
 // covers knows the one wildcard that this page uses.

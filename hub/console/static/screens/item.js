@@ -13,7 +13,7 @@ import { useDoing } from '../parts/busy.js';
 const undecided = new Set(['open', 'stale']);
 
 export function Item({ id, query }) {
-  const { call, edits, sites } = useHub();
+  const { call, edits, sites, user } = useHub();
   useSignal(sites);
   const { data, error, reload } = useData(() => call('quarantine.get', { item: Number(id) }), { on: ['quarantine.'], deps: [id] });
   const [run, busy, failed] = useDoing();
@@ -40,7 +40,7 @@ export function Item({ id, query }) {
       <section class="card scroll"><table class="compare">
         <thead><tr><th>${t('compare.field')}</th><th>${t('compare.change')}</th><th>${t('compare.present')}</th></tr></thead>
         <tbody>${fields.map((f) => html`<tr key=${f.name} class=${f.differs ? 'differs' : ''}><th scope="row" class="mono">${f.name}${f.differs && html` <span class="chip">${t('compare.differs')}</span>`}</th><td>${value(f.change)}</td><td>${value(f.present)}</td></tr>`)}
-          ${fields.length === 0 && html`<tr><td colspan="3" class="muted">${t(item.op === 'delete' ? 'compare.delete' : 'compare.raw')}</td></tr>`}</tbody></table></section>
+          ${fields.length === 0 && html`<tr><td colspan="3" class="muted">${t(!user.data ? 'compare.forbidden' : item.op === 'delete' ? 'compare.delete' : 'compare.raw')}</td></tr>`}</tbody></table></section>
       <${Failure} error=${failed ?? error} />
       ${edits && undecided.has(item.state) && html`<div class="foot row">
         <p class="grow muted">${t('quarantine.decide')}</p>

@@ -328,6 +328,7 @@ export default {
   'compare.present': 'Record as it is now',
   'compare.differs': 'differs',
   'compare.delete': 'The change deletes the record, which is not there any more.',
+  'compare.forbidden': 'You may not read records, so what is in this change is not shown.',
   'compare.raw': 'What came is no JSON object. It is kept byte for byte.',
   apply: 'Apply',
   discard: 'Discard',

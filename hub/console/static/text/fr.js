@@ -328,6 +328,7 @@ export default {
   'compare.present': 'Enregistrement actuel',
   'compare.differs': 'diffère',
   'compare.delete': 'La modification supprime l’enregistrement, qui n’existe plus.',
+  'compare.forbidden': 'Vous ne pouvez pas lire les enregistrements ; le contenu de cette modification n’est donc pas affiché.',
   'compare.raw': 'Ce qui est arrivé n’est pas un objet JSON. Il est gardé octet pour octet.',
   apply: 'Appliquer',
   discard: 'Écarter',
