@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 type gate struct {
 	address string
 	target  string
-	rate    int // bytes a second, each way; 0 is any
+	rate    atomic.Int64 // bytes a second, each way; 0 is any
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -23,7 +24,8 @@ type gate struct {
 // newGate opens a way to an address, until the test ends.
 func newGate(t *testing.T, target string, rate int) *gate {
 	t.Helper()
-	g := &gate{address: "127.0.0.1:0", target: target, rate: rate, open: map[net.Conn]bool{}}
+	g := &gate{address: "127.0.0.1:0", target: target, open: map[net.Conn]bool{}}
+	g.rate.Store(int64(rate))
 	g.reopen(t)
 	t.Cleanup(func() {
 		g.shut()
@@ -61,6 +63,9 @@ func (g *gate) shut() {
 	}
 }
 
+// widen makes it a good link.
+func (g *gate) widen() { g.rate.Store(0) }
+
 func (g *gate) carry(near net.Conn) {
 	defer near.Close()
 	far, err := net.Dial("tcp", g.target)
@@ -72,8 +77,8 @@ func (g *gate) carry(near net.Conn) {
 	g.open[near], g.open[far] = true, true
 	g.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { io.Copy(far, &narrow{near, g.rate}); far.Close() })
-	both.Go(func() { io.Copy(near, &narrow{far, g.rate}); near.Close() })
+	both.Go(func() { io.Copy(far, &narrow{near, &g.rate}); far.Close() })
+	both.Go(func() { io.Copy(near, &narrow{far, &g.rate}); near.Close() })
 	both.Wait()
 	g.mu.Lock()
 	delete(g.open, near)
@@ -84,14 +89,15 @@ func (g *gate) carry(near net.Conn) {
 // narrow reads no faster than so many bytes a second.
 type narrow struct {
 	io.Reader
-	rate int
+	rate *atomic.Int64
 }
 
 func (n *narrow) Read(p []byte) (int, error) {
-	if n.rate == 0 {
+	rate := n.rate.Load()
+	if rate == 0 {
 		return n.Reader.Read(p)
 	}
-	got, err := n.Reader.Read(p[:min(len(p), 1+n.rate/10)])
-	time.Sleep(time.Duration(got) * time.Second / time.Duration(n.rate))
+	got, err := n.Reader.Read(p[:min(len(p), 1+int(rate)/10)])
+	time.Sleep(time.Duration(got) * time.Second / time.Duration(rate))
 	return got, err
 }

@@ -118,11 +118,11 @@ func TestOff(t *testing.T) {
 	check(t, p.Click("link", "This site"))
 	check(t, p.Click("button", "Turn syncing off"))
 	check(t, p.Wait("Turn syncing off?"))
-	check(t, p.Press(kb.Enter)) // on Cancel, where the focus is
+	check(t, p.Press(kb.Escape))
 	check(t, p.WaitGone("Turn syncing off?"))
 	check(t, p.Click("button", "Turn syncing off"))
-	check(t, p.Press(kb.Tab))
-	check(t, p.Press(kb.Tab))
+	check(t, p.Wait("Turn syncing off?"))
+	tabTo(t, p, "Turn syncing off")
 	check(t, p.Press(kb.Enter))
 	check(t, p.Click("link", "Home"))
 	check(t, p.Wait("Syncing is off"))
@@ -163,13 +163,14 @@ func TestArrival(t *testing.T) {
 	check(t, first.Writable("SAV1", patience))
 	check(t, first.Bulk("SAV1", rig.Lines(sample.New(4), 6000)))
 	check(t, first.Sent(patience))
-	slow, _ := register(t, "Taveuni", 48<<10)
+	slow, way := register(t, "Taveuni", 24<<10)
 	check(t, hub.Call("store.move", map[string]any{"store": "SAV1", "to": "Taveuni"}, nil))
 	agent := joined(t, "taveuni's", slow)
 	p := visit(t, english)
 	signIn(t, p, agent)
 	check(t, p.Wait("Arriving:", "of 6,000 records", "more", "Receive"))
 	shoot(t, p, "home-arriving")
+	way.widen()
 	check(t, p.Wait("Can be changed here"))
 	check(t, p.Wait("6,000 records"))
 }
@@ -189,8 +190,28 @@ func TestSending(t *testing.T) {
 	way.reopen(t)
 	check(t, p.Wait("Sending:", "changes to go", "Will take", "Send"))
 	shoot(t, p, "home-sending")
+	way.widen()
 	check(t, agent.Sent(patience))
 	check(t, p.Wait("Everything is sent"))
+}
+
+// focus is the text of what the keyboard is at.
+func focus(t *testing.T, p *browser.Page) (text string) {
+	t.Helper()
+	check(t, p.Eval("document.activeElement.textContent.trim()", &text))
+	return text
+}
+
+// tabTo goes on with the tabulator until the keyboard is at a text.
+func tabTo(t *testing.T, p *browser.Page, text string) {
+	t.Helper()
+	for range 10 {
+		if focus(t, p) == text {
+			return
+		}
+		check(t, p.Press(kb.Tab))
+	}
+	t.Fatalf("the keyboard does not get to %q, only to %q", text, focus(t, p))
 }
 
 // TestKeyboard goes through the page without a mouse: to the button, and to the
@@ -202,35 +223,21 @@ func TestKeyboard(t *testing.T) {
 	p := visit(t, english)
 	signIn(t, p, agent)
 	check(t, p.Wait("Everything is sent"))
-	focus := func() (text string) {
-		check(t, p.Eval("document.activeElement.textContent.trim()", &text))
-		return text
-	}
-	tab := func(until string) {
-		t.Helper()
-		for range 10 {
-			if focus() == until {
-				return
-			}
-			check(t, p.Press(kb.Tab))
-		}
-		t.Fatalf("the keyboard does not get to %q, only to %q", until, focus())
-	}
-	if at := focus(); at != "Home" {
+	if at := focus(t, p); at != "Home" {
 		t.Errorf("the page begins at %q", at)
 	}
-	tab("Sync now")
+	tabTo(t, p, "Sync now")
 	check(t, p.Press(kb.Enter))
 	check(t, p.Wait("Done: everything is sent."))
 	check(t, p.Eval("document.querySelector('nav a').focus()", nil))
-	tab("This site")
+	tabTo(t, p, "This site")
 	check(t, p.Press(kb.Enter))
 	check(t, p.Wait("Hardware ID"))
-	check(t, rig.Until(patience, func() (bool, error) { return focus() == "This site", nil }))
+	check(t, rig.Until(patience, func() (bool, error) { return focus(t, p) == "This site", nil }))
 	var heading bool
 	check(t, p.Eval("document.activeElement.tagName === 'H1'", &heading))
 	if !heading {
-		t.Errorf("the other screen begins at %q", focus())
+		t.Errorf("the other screen begins at %q", focus(t, p))
 	}
 }
 
