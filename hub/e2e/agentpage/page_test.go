@@ -102,7 +102,7 @@ func TestNewPassword(t *testing.T) {
 	check(t, p.Click("button", "Edit"))
 	check(t, p.Fill("New site password", "another-password"))
 	check(t, p.Click("button", "Save"))
-	check(t, p.Wait("The connection works."))
+	check(t, p.Wait("Message there and back", "Connected"))
 	check(t, p.Click("link", "Home"))
 	check(t, p.Wait("Everything is sent"))
 }
