@@ -130,3 +130,32 @@ func TestConflict(t *testing.T) {
 		t.Errorf("the site is %+v", now)
 	}
 }
+
+// A store is made, named anew and deleted with its records.
+func TestStore(t *testing.T) {
+	page := admin(t)
+	screen(t, page, "Stores")
+	check(t, page.Click("button", "New store"))
+	check(t, page.Fill("Code", "STORE1"))
+	check(t, page.Fill("Name", "First name"))
+	check(t, page.Fill("Tags", "region:west"))
+	check(t, page.Click("button", "OK"))
+	check(t, page.Click("link", "STORE1"))
+	check(t, page.WaitFor("heading", "STORE1 First name"))
+	check(t, page.Click("button", "Edit"))
+	check(t, page.Fill("Name", "Second name"))
+	check(t, page.Click("button", "OK"))
+	check(t, page.WaitFor("heading", "STORE1 Second name"))
+	call(t, "record.put", map[string]any{"store": "STORE1", "table": "stock", "record": "aspirin", "data": map[string]any{"quantity": 4}}, nil)
+	check(t, page.Click("link", "Stores"))
+	check(t, page.Click("link", "STORE1"))
+	check(t, page.Wait("Records\n1\n"))
+	check(t, page.Click("button", "Delete"))
+	check(t, page.Wait("Its 1 record is removed from the hub for good."))
+	check(t, page.Click("checkbox", "I know that this cannot be undone"))
+	check(t, page.Click("button", "Delete for good"))
+	check(t, page.WaitFor("heading", "Stores"))
+	if err := hub.Call("store.get", map[string]any{"store": "STORE1"}, nil); err == nil {
+		t.Error("the store is still there")
+	}
+}

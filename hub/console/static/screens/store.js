@@ -23,7 +23,7 @@ export function Store({ id }) {
   const close = () => setAsked('');
   if (!store) return html`<div class="screen">${error ? html`<${Failure} error=${error} />` : html`<p class="muted" role="status">${t('loading')}</p>`}</div>`;
   const remove = async () => {
-    await call('store.delete', { store: store.id });
+    await call('store.delete', { store: store.id, force: store.records > 0 }); // the person has ticked that
     setTimeout(() => go(to('stores')));
   };
   return html`
