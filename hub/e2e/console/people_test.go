@@ -108,6 +108,14 @@ func TestFrench(t *testing.T) {
 	for _, name := range []string{"Sites", "Dépôts", "Transferts de dépôts", "Quarantaine", "Événements", "Journal d’audit", "Utilisateurs et jetons", "État du centre"} {
 		screen(t, page, name)
 	}
+	check(t, page.Click("link", "Sites"))
+	check(t, page.Click("link", "Nouveau site"))
+	check(t, page.WaitFor("heading", "Nouveau site"))
+	barriers, err := page.Barriers()
+	check(t, err)
+	if len(barriers) > 0 {
+		t.Errorf("barriers: %q", barriers)
+	}
 	if complaints := page.Complaints(); len(complaints) > 0 {
 		t.Errorf("the browser complains: %q", complaints)
 	}
