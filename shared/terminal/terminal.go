@@ -27,7 +27,7 @@ func Asks(in io.Reader) bool {
 
 // Secret asks for a secret, which is not shown as it is typed. in has to be a
 // terminal. Errors: usage; timeout when it was interrupted.
-func Secret(ctx context.Context, in io.Reader, out io.Writer, question string) (secret []byte, err error) {
+func Secret(ctx context.Context, in io.Reader, out io.Writer, question string) ([]byte, error) {
 	f, ok := in.(*os.File)
 	if !ok {
 		return nil, unanswered(errors.New("there is no terminal"))
@@ -38,10 +38,7 @@ func Secret(ctx context.Context, in io.Reader, out io.Writer, question string) (
 		return nil, unanswered(err)
 	}
 	fmt.Fprint(out, question+": ")
-	err = await(ctx, func() (err error) {
-		secret, err = term.ReadPassword(fd)
-		return err
-	})
+	secret, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
 	fmt.Fprintln(out)
 	if err != nil {
 		_ = term.Restore(fd, state) // who was interrupted still wants to see what they type
@@ -53,19 +50,18 @@ func Secret(ctx context.Context, in io.Reader, out io.Writer, question string) (
 // Line asks for a line of text. Errors: usage; timeout when it was interrupted.
 func Line(ctx context.Context, in io.Reader, out io.Writer, question string) (string, error) {
 	fmt.Fprint(out, question)
-	var text []byte
-	err := await(ctx, func() error {
+	text, err := await(ctx, func() (text []byte, err error) {
 		for one := make([]byte, 1); len(text) < longest; { // what follows the line is not ours
 			n, err := in.Read(one)
 			if n == 1 && one[0] == '\n' {
-				return nil
+				return text, nil
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			text = append(text, one[:n]...)
 		}
-		return nil
+		return text, nil
 	})
 	if err != nil {
 		fmt.Fprintln(out)
@@ -75,18 +71,25 @@ func Line(ctx context.Context, in io.Reader, out io.Writer, question string) (st
 }
 
 // await waits for what a person types, or for Ctrl-C. What is still being read
-// then ends with the program.
-func await(ctx context.Context, read func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- read() }()
+// then ends with the program, and nobody hears of it.
+func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		done <- answer{text, err}
+	}()
 	select {
-	case err := <-done:
-		if err != nil {
-			return unanswered(err)
+	case a := <-done:
+		if a.err != nil {
+			return nil, unanswered(a.err)
 		}
-		return nil
+		return a.text, nil
 	case <-ctx.Done():
-		return sitesync.Errorf(sitesync.CodeTimeout, "give the command again when you are ready", "interrupted")
+		return nil, sitesync.Errorf(sitesync.CodeTimeout, "give the command again when you are ready", "interrupted")
 	}
 }
 
