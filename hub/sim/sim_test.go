@@ -14,7 +14,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "seed of the first history")
-	runs      = flag.Int("runs", 40, "how many histories to play")
+	runs      = flag.Int("runs", 24, "how many histories to play")
 	verbose   = flag.Bool("log", false, "print the logs of all programs")
 )
 
