@@ -27,14 +27,7 @@ func openHub(t *testing.T, args ...string) *Hub {
 
 func openConfigured(t *testing.T, set func(*Config), args ...string) *Hub {
 	t.Helper()
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("the admin's password"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := defaults(t, append([]string{"--data", t.TempDir(), "--mqtt", "127.0.0.1:0", "--mqtts", "", "--http", "127.0.0.1:0", "--https", "",
-		"--admin-password-file", password}, args...)...)
-	c.Log, c.Version = slog.New(slog.DiscardHandler), "test"
-	c.Argon2 = registry.Argon2{Memory: 64, Time: 1, Threads: 1}
+	c := configured(t, args...)
 	if set != nil {
 		set(&c)
 	}
@@ -44,6 +37,20 @@ func openConfigured(t *testing.T, set func(*Config), args ...string) *Hub {
 	}
 	t.Cleanup(func() { h.Close(t.Context()) })
 	return h
+}
+
+// configured is the configuration of a hub for a test.
+func configured(t *testing.T, args ...string) Config {
+	t.Helper()
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("the admin's password"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := defaults(t, append([]string{"--data", t.TempDir(), "--mqtt", "127.0.0.1:0", "--mqtts", "", "--http", "127.0.0.1:0", "--https", "",
+		"--admin-password-file", password}, args...)...)
+	c.Log, c.Version = slog.New(slog.DiscardHandler), "test"
+	c.Argon2 = registry.Argon2{Memory: 64, Time: 1, Threads: 1}
+	return c
 }
 
 func ask(t *testing.T, h *Hub, path string, header map[string]string) (int, string) {
